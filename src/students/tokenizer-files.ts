@@ -1,0 +1,149 @@
+/** Hugging Face tokenizer files: reading them from a model folder, old forms included, and writing them back. */
+import { join } from "node:path";
+import { z } from "zod";
+import { writeTextAtomically } from "../tensor/atomic-file.ts";
+import { inputError } from "../util/errors.ts";
+import { type AddedTokenEntry, specialTokenEntry, type TokenizerDocument } from "./bpe.ts";
+import { checkJson, parseJson, readJsonIfThere, readTextIfThere } from "./json-file.ts";
+
+/** tokenizer.json and tokenizer_config.json of one tokenizer, kept as they were except for what is changed on purpose. */
+export interface TokenizerFiles {
+  document: TokenizerDocument;
+  config: Record<string, unknown>;
+}
+
+/** No known vocabulary reaches ten million; ids index arrays, so a hostile one must not be huge. */
+const tokenId = z.number().int().min(0).max(10_000_000);
+
+const addedTokenSchema = z.object({
+  id: tokenId,
+  content: z.string().min(1),
+  single_word: z.boolean().default(false),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+  normalized: z.boolean().default(true),
+  special: z.boolean().default(false),
+});
+
+/** Token to id. Checked in place: a copy would lose a token named "__proto__". */
+const vocabularySchema = z.custom<Record<string, number>>(
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((id) => tokenId.safeParse(id).success),
+  "expected an object of token ids",
+);
+
+const documentSchema = z.looseObject({
+  added_tokens: z
+    .array(addedTokenSchema)
+    .nullish()
+    .transform((tokens) => tokens ?? []),
+  normalizer: z.looseObject({}).nullable().default(null),
+  pre_tokenizer: z.looseObject({}).nullable().default(null),
+  post_processor: z.looseObject({}).nullable().default(null),
+  decoder: z.looseObject({}).nullable().default(null),
+  model: z.looseObject({
+    type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
+    vocab: z.union([vocabularySchema, z.array(z.tuple([z.string(), z.number()]))]),
+  }),
+});
+
+const configSchema = z.looseObject({
+  added_tokens_decoder: z
+    .record(z.string().regex(/^\d{1,8}$/), addedTokenSchema.omit({ id: true }))
+    .optional(),
+});
+
+/**
+ * Reads the tokenizer of a model folder: tokenizer.json, or GPT-2's older vocab.json and merges.txt.
+ *
+ * @throws SkipthinkError (exit 2) naming the file, and the key where one is wrong
+ */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const config = (await readJsonIfThere(join(folder, "tokenizer_config.json"), configSchema)) ?? {};
+  const document =
+    ((await readJsonIfThere(join(folder, "tokenizer.json"), documentSchema)) as
+      | TokenizerDocument
+      | undefined) ?? (await readVocabularyAndMerges(folder));
+  // transformers adds what only the configuration names; its ids are kept.
+  for (const [id, entry] of Object.entries(config.added_tokens_decoder ?? {})) {
+    addIfMissing(document, { id: Number(id), ...entry });
+  }
+  document.added_tokens.sort((a, b) => a.id - b.id);
+  return { document, config };
+}
+
+/** Writes both files atomically. An `added_tokens_decoder` in the configuration is brought up to date. */
+export async function writeTokenizerFiles(folder: string, files: TokenizerFiles): Promise<void> {
+  const config = structuredClone(files.config);
+  if (config.added_tokens_decoder !== undefined) {
+    config.added_tokens_decoder = Object.fromEntries(
+      files.document.added_tokens.map(({ id, ...entry }) => [String(id), entry]),
+    );
+  }
+  await writeTextAtomically(join(folder, "tokenizer.json"), JSON.stringify(files.document));
+  await writeTextAtomically(join(folder, "tokenizer_config.json"), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+export function addIfMissing(document: TokenizerDocument, entry: AddedTokenEntry): void {
+  if (document.added_tokens.some((token) => token.content === entry.content)) return;
+  document.added_tokens.push(entry);
+}
+
+async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocument> {
+  const vocabularyPath = join(folder, "vocab.json");
+  const mergesPath = join(folder, "merges.txt");
+  const vocabularyText = await readTextIfThere(vocabularyPath);
+  const mergesText = await readTextIfThere(mergesPath);
+  if (vocabularyText === undefined || mergesText === undefined) {
+    throw inputError(
+      `${folder} has no tokenizer`,
+      { file: join(folder, "tokenizer.json") },
+      "Give a model folder with tokenizer.json, or with vocab.json and merges.txt.",
+    );
+  }
+  const vocab = checkJson(parseJson(vocabularyText, vocabularyPath), vocabularySchema, vocabularyPath);
+  const merges: [string, string][] = [];
+  mergesText.split(/\r?\n/).forEach((text, index) => {
+    if (text === "" || (index === 0 && text.startsWith("#version"))) return;
+    const parts = text.split(" ");
+    const [left, right] = parts;
+    if (
+      parts.length !== 2 ||
+      left === undefined ||
+      right === undefined ||
+      !Object.hasOwn(vocab, left + right)
+    ) {
+      throw inputError(`${mergesPath}, line ${index + 1}: not a pair of tokens whose join is in vocab.json`, {
+        file: mergesPath,
+        line: index + 1,
+      });
+    }
+    merges.push([left, right]);
+  });
+  const endOfText = Object.hasOwn(vocab, "<|endoftext|>") ? vocab["<|endoftext|>"] : undefined;
+  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: endOfText === undefined ? [] : [specialTokenEntry(endOfText, "<|endoftext|>")],
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: null,
+    decoder: byteLevel,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab,
+      merges,
+    },
+  };
+}
