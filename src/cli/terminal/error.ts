@@ -1,0 +1,77 @@
+/** Prints what went wrong, where, and what to do; the exit code follows from it. */
+import { type ExitCode, exitCodes, SkipthinkError } from "../../util/errors.ts";
+import { stripControlCharacters, toOneLine } from "./sanitize.ts";
+import { colorsFor, type TerminalStream, wantsColor } from "./stream.ts";
+
+export interface ReportErrorOptions {
+  stream?: TerminalStream;
+  color?: boolean;
+  /** One JSON line in place of the text. */
+  json?: boolean;
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the operating system refuses is the user's machine's matter, not a defect of the program. */
+const systemRemedies: Readonly<Record<string, string>> = {
+  ENOSPC: "Free some disk space and run the command again; it goes on where it stopped.",
+  EDQUOT: "Free some of your disk quota and run the command again; it goes on where it stopped.",
+  EACCES: "Check the permissions of that path.",
+  EPERM: "Check the permissions of that path.",
+  EROFS: "Choose a folder that can be written to.",
+  EMFILE: "Raise the limit of open files (ulimit -n) and run the command again.",
+  EADDRINUSE: "Choose another port.",
+};
+
+/** Prints `error` on stderr (or `stream`) and returns the exit code to end with. */
+export function reportError(error: unknown, options: ReportErrorOptions = {}): ExitCode {
+  const stream = options.stream ?? process.stderr;
+  const environment = options.environment ?? process.env;
+  const { message, place, remedy, exitCode, stack } = explain(error);
+  if (options.json) {
+    stream.write(`${JSON.stringify({ event: "error", message, ...place, remedy, exitCode })}\n`);
+    return exitCode;
+  }
+  const colors = colorsFor(options.color ?? wantsColor(stream, environment));
+  const lines = [`${colors.red("error:")} ${stripControlCharacters(message).replaceAll("\n", "\n  ")}`];
+  const where = [place.file, place.line].filter((part) => part !== undefined).join(":");
+  const key = place.key === undefined ? "" : `(${place.key})`;
+  if (where !== "" || key !== "") lines.push(`  at ${toOneLine([where, key].filter(Boolean).join(" "))}`);
+  if (remedy !== undefined) lines.push(`  ${colors.cyan("fix:")} ${toOneLine(remedy)}`);
+  if (stack !== undefined && environment.SKIPTHINK_DEBUG === "1") lines.push(stripControlCharacters(stack));
+  stream.write(`${lines.join("\n")}\n`);
+  return exitCode;
+}
+
+interface Explanation {
+  message: string;
+  place: SkipthinkError["place"];
+  remedy: string | undefined;
+  exitCode: ExitCode;
+  stack: string | undefined;
+}
+
+function explain(error: unknown): Explanation {
+  const stack = error instanceof Error ? stackOf(error) : undefined;
+  if (error instanceof SkipthinkError) {
+    const { message, place, remedy, exitCode } = error;
+    return { message, place, remedy, exitCode, stack };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const { code, path: file } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const systemRemedy = code === undefined ? undefined : systemRemedies[code];
+  if (systemRemedy !== undefined) {
+    return { message, place: { file }, remedy: systemRemedy, exitCode: exitCodes.failure, stack };
+  }
+  return {
+    message: `${message || "an error without a message"}\nthis is a defect of skipthink, not of your input`,
+    place: {},
+    remedy: "Run again with SKIPTHINK_DEBUG=1 and report what it prints.",
+    exitCode: exitCodes.failure,
+    stack,
+  };
+}
+
+function stackOf(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by: ${stackOf(error.cause)}` : own;
+}

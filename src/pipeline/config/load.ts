@@ -1,0 +1,108 @@
+/** From a recipe's name or path to a checked recipe: read, override, fill in paths, check. */
+import { readFile, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Document, LineCounter, parseDocument, stringify } from "yaml";
+import { inputError } from "../../util/errors.ts";
+import { recipeError } from "./issues.ts";
+import { nearest } from "./nearest.ts";
+import { applyOverrides } from "./overrides.ts";
+import { resolvePaths } from "./paths.ts";
+import { type Recipe, recipeSchema } from "./schema.ts";
+import { shippedRecipeNames, shippedRecipePath } from "./shipped.ts";
+import { isMapping, type Mapping } from "./tree.ts";
+
+export interface LoadedRecipe {
+  recipe: Recipe;
+  /** Absolute path of the file it was read from. */
+  source: string;
+  /** The whole recipe, defaults filled in and paths absolute; loading this text gives the same recipe. */
+  resolvedYaml: string;
+}
+
+export interface LoadOptions {
+  environment?: Readonly<Record<string, string | undefined>>;
+  /** Folder that paths given in overrides (and a relative `pathOrName`) start from. */
+  workingFolder?: string;
+}
+
+/** A recipe is a page of text; more than this is some other file. */
+const largestRecipeBytes = 1 << 20;
+
+/**
+ * Reads a recipe.
+ *
+ * @param pathOrName path of a YAML (or JSON) file, or the name of a recipe that comes with the package
+ * @param overrides `key.path=value` texts, applied in order
+ * @throws SkipthinkError (exit code 2) that names the file, the line and the key, and the nearest known key
+ */
+export async function loadRecipe(
+  pathOrName: string,
+  overrides: readonly string[] = [],
+  options: LoadOptions = {},
+): Promise<LoadedRecipe> {
+  const workingFolder = options.workingFolder ?? process.cwd();
+  const source = await findRecipe(pathOrName, workingFolder);
+  const lines = new LineCounter();
+  const document = parseDocument(await readFile(source, "utf8"), { lineCounter: lines });
+  const fault = document.errors[0];
+  if (fault !== undefined) {
+    throw inputError(
+      `not valid YAML: ${fault.message.split("\n")[0]?.replace(/ at line \d+.*$/, "")}`,
+      { file: source, line: lines.linePos(fault.pos[0]).line },
+      "Check the indentation and the quotes around that line.",
+    );
+  }
+  const tree = readTree(document, source);
+  const overridden = applyOverrides(tree, overrides);
+  resolvePaths(tree, {
+    file: source,
+    recipeFolder: dirname(source),
+    workingFolder,
+    overridden,
+    environment: options.environment ?? process.env,
+  });
+  const checked = recipeSchema.safeParse(tree);
+  if (!checked.success) {
+    throw recipeError(checked.error.issues, { file: source, document, lines, overridden, tree });
+  }
+  return { recipe: checked.data, source, resolvedYaml: stringify(checked.data) };
+}
+
+/** An empty file is an empty recipe, so that the missing task is what gets reported. */
+function readTree(document: Document, file: string): Mapping {
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (cause) {
+    // An alias without its anchor, or aliases that multiply beyond the parser's cap.
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw inputError(reason, { file }, "Write the values out in place of the YAML aliases.");
+  }
+  if (value === null) return {};
+  if (isMapping(value)) return value;
+  throw inputError("a recipe is a mapping of keys to values", { file }, "Write lines such as task: {}.");
+}
+
+/** A bare name means a recipe of the package first: a stray file of that name must not take its place. */
+async function findRecipe(pathOrName: string, workingFolder: string): Promise<string> {
+  const looksLikePath = /[\\/]|\.(ya?ml|json)$/i.test(pathOrName);
+  const names = await shippedRecipeNames();
+  if (!looksLikePath && names.includes(pathOrName)) return shippedRecipePath(pathOrName);
+  const path = resolve(workingFolder, pathOrName);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) {
+    if (found.size <= largestRecipeBytes) return path;
+    throw inputError(
+      `${found.size} bytes are too many for a recipe`,
+      { file: path },
+      "Give a YAML recipe of at most 1 MiB.",
+    );
+  }
+  if (looksLikePath) throw inputError("no such recipe file", { file: path }, "Check the path.");
+  const meant = nearest(pathOrName, names);
+  throw inputError(
+    `no recipe is named "${pathOrName}"`,
+    {},
+    `${meant === undefined ? "" : `Did you mean "${meant}"? `}Recipes: ${names.join(", ")}; or give a path.`,
+  );
+}
