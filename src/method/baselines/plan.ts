@@ -1,0 +1,52 @@
+/** What a training method is, for the pipeline: where it starts, what it needs first, and the items of one rationale. */
+import type { EncodedRationale } from "../items/encode.ts";
+import type { Markers } from "../items/markers.ts";
+import type { TrainingItem } from "../items/types.ts";
+
+export const methodNames = ["answer-only", "full", "cwt-ac", "cwt-sbc", "stt", "stt-random"] as const;
+export type MethodName = (typeof methodNames)[number];
+
+export interface ItemSettings {
+  markers: Markers;
+  /** Task weights (METHOD §4); a task of weight 0 is left out. */
+  stageWeight: number;
+  answerWeight: number;
+  /** `answer`: skip-thinking trains the answer item alone, as METHOD §5 has it. `all`: the stage items too. */
+  sttItems: "answer" | "all";
+}
+
+/** What earlier stages found out about one rationale; a method uses what it says it needs. */
+export interface RationaleMaterial {
+  encoded: EncodedRationale;
+  /** Its chunking (`needsChunks`). */
+  boundaries?: readonly number[];
+  /** What probing (or, for `stt-random`, `randomSkips`) left of it (`needsSkips`). */
+  skips?: { keptSteps: readonly number[]; dropped: boolean };
+}
+
+export interface MethodPlan {
+  name: MethodName;
+  /** One line for people. */
+  description: string;
+  /** Trained from this method's student; from the base model without it. */
+  startsFrom?: MethodName;
+  /** `average`: AC. `search`: SBC, average chunking during the warm-up. */
+  needsChunks: "none" | "average" | "search";
+  /** true: probe with the student it starts from. `random`: then draw as many skips at random. */
+  needsSkips: boolean | "random";
+  /** Batches hold one stage only (chunk-wise training). */
+  oneStagePerBatch: boolean;
+  /** The student is asked with the `[answer]` marker in front of the question. */
+  usesMarkers: boolean;
+  /** Training items of one rationale; none if it is dropped. */
+  items(material: RationaleMaterial, settings: ItemSettings): TrainingItem[];
+}
+
+/** Tokens that a student trained this way is given at inference. */
+export function inferencePrompt(
+  plan: Pick<MethodPlan, "usesMarkers">,
+  question: readonly number[],
+  markers: Markers,
+): number[] {
+  return plan.usesMarkers ? [markers.answer, ...question] : [...question];
+}

@@ -1,0 +1,63 @@
+/**
+ * Training items from an encoded rationale (METHOD §4): what the student is given and what it has to write. Chunk-wise
+ * training uses `stageItems` and `answerItem`; `fullItem` and `answerOnlyItem` are the plain forms it is compared with.
+ */
+import type { EncodedRationale } from "./encode.ts";
+import type { Markers } from "./markers.ts";
+import { markerOfStage } from "./markers.ts";
+import type { TrainingItem } from "./types.ts";
+
+/** `[m]`, question, chunks before m → chunk m and end-of-chunk; one item per chunk. The context holds no end-of-chunk tokens. */
+export function stageItems(
+  encoded: EncodedRationale,
+  boundaries: readonly number[],
+  markers: Markers,
+  weight = 1,
+): TrainingItem[] {
+  return boundaries.slice(1).map((to, index) => {
+    const from = boundaries[index]!;
+    return {
+      rationaleId: encoded.rationaleId,
+      stage: index + 1,
+      prompt: [markerOfStage(markers, index + 1), ...encoded.question],
+      context: encoded.steps.slice(0, from).flat(),
+      target: [...encoded.steps.slice(from, to).flat(), markers.endOfChunk],
+      weight,
+    };
+  });
+}
+
+/**
+ * `[answer]`, question → rationale, ` -->`, answer.
+ * @param keptSteps indices of the steps that stay, rising (skip-thinking training); all of them by default
+ */
+export function answerItem(
+  encoded: EncodedRationale,
+  markers: Markers,
+  keptSteps?: readonly number[],
+  weight = 1,
+): TrainingItem {
+  const steps = keptSteps === undefined ? encoded.steps : keptSteps.map((step) => encoded.steps[step]!);
+  const target = [...steps.flat(), ...encoded.arrow, ...encoded.answer];
+  return answerTask(encoded, [markers.answer, ...encoded.question], target, weight);
+}
+
+/** Fine-tune-CoT: question → rationale, ` -->`, answer; no marker. */
+export function fullItem(encoded: EncodedRationale, weight = 1): TrainingItem {
+  const target = [...encoded.steps.flat(), ...encoded.arrow, ...encoded.answer];
+  return answerTask(encoded, encoded.question, target, weight);
+}
+
+/** No rationale at all: question → ` -->`, answer; no marker. */
+export function answerOnlyItem(encoded: EncodedRationale, weight = 1): TrainingItem {
+  return answerTask(encoded, encoded.question, [...encoded.arrow, ...encoded.answer], weight);
+}
+
+function answerTask(
+  { rationaleId }: EncodedRationale,
+  prompt: number[],
+  target: number[],
+  weight: number,
+): TrainingItem {
+  return { rationaleId, stage: "answer", prompt, context: [], target, weight };
+}

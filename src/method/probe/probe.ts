@@ -1,0 +1,259 @@
+/**
+ * Skip-data generation (METHOD §5): which chunks does the student not need? Remove a chunk, let the student answer from
+ * what remains, and see whether the answer is still right. Runs in rounds; the trials of a round, of many rationales, go
+ * through the student together.
+ */
+import type { Student } from "../../engine/engine.ts";
+import { inputError, SkipthinkError } from "../../util/errors.ts";
+import type { EncodedRationale } from "../items/encode.ts";
+import type { Markers } from "../items/markers.ts";
+import type { Judge, Judgement } from "./judge.ts";
+import { type AnswerChunk, answerProbe, continuationSequence, meanNllPerChunk } from "./sequences.ts";
+import { keptStepsOf, type ProbedRationale, type RemovalTrial, type SkipReason } from "./types.ts";
+
+export interface ProbeOptions {
+  /**
+   * `independent` (the paper) skips every chunk that can be spared on its own. `cumulative` goes from the first chunk to the
+   * last and keeps a removal only if the answer is right given all removals so far: the result as a whole is known to work.
+   */
+  decision: "independent" | "cumulative";
+  /** What happens to a rationale whose answer the student gets wrong with nothing removed. */
+  onWrong: "keep" | "drop";
+  answerChunk: AnswerChunk;
+  /**
+   * `answer` (the paper): a removal is harmless if the answer stays right. `continuation`: and if no later chunk, the one
+   * that states the answer included, becomes harder to write by more than `maxNllRise`; a step that the student needs to
+   * write the rest is not harmless even where the answer can be read off the rest.
+   */
+  criterion: "answer" | "continuation";
+  /** Nats per token of a chunk. */
+  maxNllRise: number;
+  /** Bound on padded tokens per forward pass; the engine's own without it. */
+  maxTokensPerBatch?: number;
+  /** Called with the number of rationales done. */
+  onProgress?: (done: number) => void;
+}
+
+export const defaultProbeOptions: ProbeOptions = {
+  decision: "cumulative",
+  onWrong: "keep",
+  answerChunk: "hidden",
+  criterion: "answer",
+  maxNllRise: 0.1,
+};
+
+/** Rationales probed side by side: enough to fill batches in every round. */
+const rationalesPerRound = 256;
+
+/** A rationale on its way through the rounds. */
+interface Probing {
+  encoded: EncodedRationale;
+  chunks: ProbedRationale["chunks"];
+  /** Tokens of each chunk. */
+  tokens: number[][];
+  whole: Judgement;
+  /** Mean NLL of each chunk given the removals made so far (criterion `continuation`). */
+  nll: number[];
+}
+
+/** The removal of chunk `k` (0-based), to be tried in one round. */
+interface Removal {
+  probing: Probing;
+  k: number;
+}
+
+/**
+ * @param boundaries chunking of each rationale, by rationale id
+ * @param judge how an answer is judged: `forcedJudge` or `generateJudge`
+ * @returns one result per rationale, in the order given
+ * @throws SkipthinkError if a rationale has no boundaries
+ */
+export async function probeRationales(
+  student: Student,
+  encoded: readonly EncodedRationale[],
+  boundaries: ReadonlyMap<string, readonly number[]>,
+  markers: Markers,
+  judge: Judge,
+  options: ProbeOptions,
+): Promise<ProbedRationale[]> {
+  if (!(options.maxNllRise >= 0))
+    throw inputError(`maxNllRise is ${options.maxNllRise}; it must be at least 0.`, { key: "maxNllRise" });
+  const results: ProbedRationale[] = [];
+  for (let start = 0; start < encoded.length; start += rationalesPerRound) {
+    const part = encoded.slice(start, start + rationalesPerRound);
+    const probings = await probeWhole(student, part, boundaries, markers, judge, options);
+    const right = probings.filter(({ whole }) => whole.answerRight);
+    for (const round of rounds(right, options.decision)) {
+      const outcomes = await tryRemovals(student, round, markers, judge, options);
+      round.forEach((removal, i) => {
+        decide(removal, outcomes[i]!, options);
+      });
+    }
+    results.push(...probings.map((probing) => conclude(probing, options)));
+    options.onProgress?.(results.length);
+  }
+  return results;
+}
+
+/** The student's answer, and where needed its losses, with nothing removed. */
+async function probeWhole(
+  student: Student,
+  encoded: readonly EncodedRationale[],
+  boundaries: ReadonlyMap<string, readonly number[]>,
+  markers: Markers,
+  judge: Judge,
+  options: ProbeOptions,
+): Promise<Probing[]> {
+  const cut = encoded.map((rationale) => cutIntoChunks(rationale, boundaries.get(rationale.rationaleId)));
+  const judgements = await judge(
+    cut.map(({ encoded, tokens }) => answerProbe(encoded, markers, tokens, options.answerChunk)),
+  );
+  const nlls =
+    options.criterion === "continuation"
+      ? await chunkLosses(
+          student,
+          cut.map(({ encoded, tokens }) => ({ encoded, before: [], after: tokens })),
+          markers,
+          options,
+        )
+      : [];
+  return cut.map(({ encoded, chunks, tokens }, i) => {
+    const nll = nlls[i] ?? [];
+    nll.forEach((value, k) => {
+      chunks[k]!.nll = value;
+    });
+    return { encoded, chunks, tokens, whole: judgements[i]!, nll };
+  });
+}
+
+function cutIntoChunks(
+  encoded: EncodedRationale,
+  boundaries: readonly number[] | undefined,
+): Pick<Probing, "encoded" | "chunks" | "tokens"> {
+  if (boundaries?.at(-1) !== encoded.steps.length)
+    throw new SkipthinkError("A rationale has no chunking, or one of other steps.", {
+      place: { key: encoded.rationaleId },
+      remedy: "Chunk the rationales again before probing.",
+    });
+  const chunks = boundaries.slice(1).map((to, k) => {
+    const candidate = to < encoded.steps.length;
+    // A candidate that no trial reaches was left alone because the answer is wrong from the start.
+    const reason: SkipReason = candidate ? "wrongWhenWhole" : "statesAnswer";
+    return { from: boundaries[k]!, to, candidate, skipped: false, reason };
+  });
+  return { encoded, chunks, tokens: chunks.map(({ from, to }) => encoded.steps.slice(from, to).flat()) };
+}
+
+/** Independent: every candidate in one round. Cumulative: the first chunk of all rationales, then the second, … */
+function rounds(probings: readonly Probing[], decision: ProbeOptions["decision"]): Removal[][] {
+  const removals = probings.flatMap((probing) =>
+    probing.chunks.flatMap(({ candidate }, k) => (candidate ? [{ probing, k }] : [])),
+  );
+  if (decision === "independent") return removals.length === 0 ? [] : [removals];
+  const byChunk: Removal[][] = [];
+  for (const removal of removals) {
+    byChunk[removal.k] ??= [];
+    byChunk[removal.k]!.push(removal);
+  }
+  return byChunk;
+}
+
+/** A trial, and what a later decision needs of it. */
+interface Outcome {
+  trial: RemovalTrial;
+  /** Mean NLL of each remaining later chunk without the removed one (criterion `continuation`). */
+  laterNll: number[];
+}
+
+/** Tries each removal given the removals made in earlier rounds. */
+async function tryRemovals(
+  student: Student,
+  removals: readonly Removal[],
+  markers: Markers,
+  judge: Judge,
+  options: ProbeOptions,
+): Promise<Outcome[]> {
+  const splits = removals.map(({ probing, k }): Split => {
+    const { encoded, tokens } = probing;
+    const tokensOf = (chunks: number[]): number[][] => chunks.map((j) => tokens[j]!);
+    return {
+      encoded,
+      before: tokensOf(remaining(probing, 0, k)),
+      after: tokensOf(remaining(probing, k + 1)),
+    };
+  });
+  const judgements = await judge(
+    splits.map(({ encoded, before, after }) =>
+      answerProbe(encoded, markers, [...before, ...after], options.answerChunk),
+    ),
+  );
+  const nlls =
+    options.criterion === "continuation" ? await chunkLosses(student, splits, markers, options) : [];
+  return removals.map(({ probing, k }, i) => {
+    const { answerRight, studentAnswer } = judgements[i]!;
+    const laterNll = nlls[i] ?? [];
+    const rises = remaining(probing, k + 1).flatMap((j, position) => {
+      return laterNll.length === 0 ? [] : [laterNll[position]! - probing.nll[j]!];
+    });
+    const trial: RemovalTrial = {
+      answerRight,
+      ...(rises.length === 0 ? {} : { nllRise: Math.max(...rises) }),
+      ...(studentAnswer === undefined ? {} : { studentAnswer }),
+    };
+    return { trial, laterNll };
+  });
+}
+
+/** Writes down a trial and, if it was harmless, makes the removal. */
+function decide({ probing, k }: Removal, { trial, laterNll }: Outcome, options: ProbeOptions): void {
+  const chunk = probing.chunks[k]!;
+  chunk.trial = trial;
+  if (!trial.answerRight) chunk.reason = "answerTurnsWrong";
+  else if ((trial.nllRise ?? 0) > options.maxNllRise) chunk.reason = "laterChunkHarder";
+  else {
+    chunk.reason = "answerStaysRight";
+    chunk.skipped = true;
+    // The next cumulative trial compares with the rationale as it is now, this removal included.
+    const later = remaining(probing, k + 1);
+    laterNll.forEach((value, position) => {
+      probing.nll[later[position]!] = value;
+    });
+  }
+}
+
+function conclude({ encoded, chunks, whole }: Probing, options: ProbeOptions): ProbedRationale {
+  return {
+    rationaleId: encoded.rationaleId,
+    wholeRight: whole.answerRight,
+    ...(whole.studentAnswer === undefined ? {} : { wholeAnswer: whole.studentAnswer }),
+    dropped: !whole.answerRight && options.onWrong === "drop",
+    chunks,
+    keptSteps: keptStepsOf(chunks),
+  };
+}
+
+/** Indices of the chunks from `start` to before `end` that have not been removed. */
+function remaining({ chunks }: Probing, start: number, end = chunks.length): number[] {
+  return chunks.flatMap(({ skipped }, k) => (k >= start && k < end && !skipped ? [k] : []));
+}
+
+/** A rationale as chunks that are given and chunks whose losses are asked for. */
+interface Split {
+  encoded: EncodedRationale;
+  before: number[][];
+  after: number[][];
+}
+
+/** Mean NLL of each chunk in `after`, nats per token; one sequence per split, all in one call. */
+async function chunkLosses(
+  student: Student,
+  splits: readonly Split[],
+  markers: Markers,
+  { maxTokensPerBatch }: ProbeOptions,
+): Promise<number[][]> {
+  const scores = await student.score(
+    splits.map(({ encoded, before, after }) => continuationSequence(encoded, markers, before, after)),
+    maxTokensPerBatch === undefined ? {} : { maxTokensPerBatch },
+  );
+  return splits.map(({ after }, i) => meanNllPerChunk(after, scores[i]!.logProbabilities));
+}
