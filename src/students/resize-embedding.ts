@@ -1,0 +1,49 @@
+/** Token embeddings for a vocabulary that has grown by added tokens. */
+import { inputError } from "../util/errors.ts";
+import { RandomStream } from "../util/random.ts";
+
+/** Noise on a new row, as a share of the column's standard deviation: new tokens start near the mean, but not equal. */
+const noiseShare = 0.02;
+
+/**
+ * A copy of an embedding with another number of rows. New rows are the mean of the old ones plus small seeded noise, so that
+ * the model's predictions hardly change at first (Hewitt 2021); rows above `newRows` are left out.
+ *
+ * @param old [oldRows, width] @returns [newRows, width]
+ * @throws SkipthinkError when `old` is not of that shape, or has no rows to average
+ */
+export function resizeEmbedding(
+  old: Float32Array,
+  oldRows: number,
+  newRows: number,
+  width: number,
+  seed: number,
+): Float32Array {
+  if (old.length !== oldRows * width || oldRows < 1) {
+    throw inputError(`an embedding of ${old.length} values is not [${oldRows}, ${width}]`, {
+      key: "vocab_size",
+    });
+  }
+  const resized = new Float32Array(newRows * width);
+  resized.set(old.subarray(0, resized.length));
+  if (newRows <= oldRows) return resized;
+
+  const mean = new Float64Array(width);
+  const deviation = new Float64Array(width);
+  for (let row = 0; row < oldRows; row++) {
+    for (let column = 0; column < width; column++) mean[column]! += old[row * width + column]! / oldRows;
+  }
+  for (let row = 0; row < oldRows; row++) {
+    for (let column = 0; column < width; column++) {
+      deviation[column]! += (old[row * width + column]! - mean[column]!) ** 2 / oldRows;
+    }
+  }
+  const random = new RandomStream(seed, "resize-embedding");
+  for (let row = oldRows; row < newRows; row++) {
+    for (let column = 0; column < width; column++) {
+      const noise = noiseShare * Math.sqrt(deviation[column]!) * random.normal();
+      resized[row * width + column] = mean[column]! + noise;
+    }
+  }
+  return resized;
+}
