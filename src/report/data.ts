@@ -106,6 +106,8 @@ export interface ReportData {
     boundariesAfter: number[];
     objectiveBefore?: number;
     objectiveAfter?: number;
+    /** The student's answer given the whole rationale, before any removal. */
+    whole?: { answer: string | undefined; correct: boolean };
     chunks: {
       text: string;
       meanNll?: number;
