@@ -4,18 +4,25 @@ import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SkipthinkError } from "../util/errors.ts";
 
+/** A complete file under a temporary name, ready to take its place. */
+export interface StagedFile {
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 /**
- * Writes `path` through `write`. Readers see the old file or the complete new one; on any failure the temporary file is
- * removed and the old file stays. Missing folders are made.
+ * Writes a file under a temporary name beside `path` and flushes it to disk. Several files can be staged before the first
+ * takes its place, so that a full disk leaves the old ones untouched. Missing folders are made.
  *
- * @throws SkipthinkError naming the file when the system refuses (disk full, no permission, read-only)
+ * @throws SkipthinkError naming the file when the system refuses (disk full, no permission); nothing is left behind
  */
-export async function writeFileAtomically(
+export async function stageFile(
   path: string,
   write: (handle: FileHandle) => Promise<void>,
-): Promise<void> {
+): Promise<StagedFile> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`);
+  const discard = () => rm(temporary, { force: true }).catch(() => {});
   let handle: FileHandle | undefined;
   try {
     await mkdir(folder, { recursive: true });
@@ -23,13 +30,28 @@ export async function writeFileAtomically(
     await write(handle);
     await handle.sync();
     await handle.close();
-    handle = undefined;
-    await rename(temporary, path);
   } catch (error) {
     await handle?.close().catch(() => {});
-    await rm(temporary, { force: true }).catch(() => {});
+    await discard();
     throw explainSystemError(error, path);
   }
+  const commit = async () => {
+    try {
+      await rename(temporary, path);
+    } catch (error) {
+      await discard();
+      throw explainSystemError(error, path);
+    }
+  };
+  return { commit, discard };
+}
+
+/** Writes `path` through `write`: readers see the old file or the complete new one. Errors as stageFile. */
+export async function writeFileAtomically(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
+  await (await stageFile(path, write)).commit();
 }
 
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
