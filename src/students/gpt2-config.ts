@@ -36,7 +36,7 @@ const gpt2ConfigSchema = z
     scale_attn_by_inverse_layer_idx: only(false),
     reorder_and_upcast_attn: only(false),
     add_cross_attention: only(false),
-    quantization_config: z.undefined("quantized weights are not supported"),
+    quantization_config: z.null("quantized weights are not supported").optional(),
     bos_token_id: tokenId,
     eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
   })
