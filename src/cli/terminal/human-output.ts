@@ -64,39 +64,36 @@ export function createHumanOutput({ stream, isTTY, color, now }: HumanOutputOpti
     }
   };
 
-  const show = (event: ReporterEvent): void => {
+  const linesOf = (event: Exclude<ReporterEvent, ProgressEvent>): string[] => {
     switch (event.event) {
       case "stage": {
         const lines = [heading(event, colors.bold)];
+        // On a terminal the block that is rewritten in place says it.
         if (!isTTY && event.overall !== undefined) {
           overallAt = now();
           lines.push(overallLine(event.overall));
         }
-        return print(lines);
+        return lines;
       }
       case "stageSkipped":
-        return print([`${heading(event, colors.dim)}  ${toOneLine(event.reason)}`]);
-      case "progress":
-        return showProgress(event);
+        return [`${heading(event, colors.dim)}  ${toOneLine(event.reason)}`];
       case "note":
-        return print(indented("  ", event.text));
+        return indented("  ", event.text);
       case "warning":
-        return print(indented(`${colors.yellow("warning:")} `, event.text));
-      case "table":
-        return print(
-          withBoldHeader(
-            tableLines(
-              event.columns.map((title, index) => ({ title, align: event.right[index] ? "right" : "left" })),
-              event.rows,
-            ),
-            colors.bold,
-          ),
-        );
+        return indented(`${colors.yellow("warning:")} `, event.text);
+      case "table": {
+        const columns = event.columns.map((title, index): TableColumn => {
+          return { title, align: event.right[index] ? "right" : "left" };
+        });
+        return withBoldHeader(tableLines(columns, event.rows), colors.bold);
+      }
       case "summary":
-        return print(["", ...withBoldHeader(summaryLines(event.methods), colors.bold)]);
-      default:
-        event satisfies never;
+        return ["", ...withBoldHeader(summaryLines(event.methods), colors.bold)];
     }
+  };
+  const show = (event: ReporterEvent): void => {
+    if (event.event === "progress") showProgress(event);
+    else print(linesOf(event));
   };
   return { show, settle };
 }
@@ -110,7 +107,7 @@ function heading(
 }
 
 function overallLine({ share, secondsLeft }: Overall): string {
-  return `overall ${formatPercent(share, 0)} | about ${formatSeconds(secondsLeft)} left`;
+  return `overall ${Math.floor(100 * share)}% | about ${formatSeconds(secondsLeft)} left`;
 }
 
 function indented(prefix: string, text: string): string[] {

@@ -21,10 +21,17 @@ const taskSchema = z
     train: count(1, 1_000_000).default(400).describe("Training problems to generate."),
     dev: count(0, 100_000).default(50).describe("Development problems: the epoch is chosen on them."),
     test: count(1, 100_000).default(200).describe("Test problems; never used to choose anything."),
-    wordiness: share()
+    wordiness: z
+      .number()
+      .min(0)
+      .max(0.8)
       .default(0.5)
-      .describe("How much the teacher restates, checks and summarizes: 0 bare reasoning, 1 very wordy."),
-    difficulty: count(1, 10).default(1).describe("Difficulty of the problems; 1 is the easiest."),
+      .describe(
+        "Share of a rationale's words that neither reason nor answer: restatements, checks, summaries.",
+      ),
+    difficulty: count(1, 3)
+      .default(1)
+      .describe("How many moves or operations a question has: 1 few, 3 many."),
     rationalesPerProblem: count(1, 16).default(1).describe("Teacher rationales per training problem."),
   })
   .describe("Problems and rationales from a built-in generator.");
