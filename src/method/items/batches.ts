@@ -3,6 +3,7 @@
  * holds items of one stage only (METHOD §4). The plan depends on the items, the options and the seed alone, so every engine
  * trains on the same batches and a resumed run goes on with the same plan.
  */
+import type { TokenSequence } from "../../engine/engine.ts";
 import { inputError } from "../../util/errors.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { PlannedBatch, Stage, TrainingItem } from "./types.ts";
@@ -57,7 +58,7 @@ export function planEpoch(items: readonly TrainingItem[], options: EpochOptions)
 }
 
 /** Tokens an item needs of the student's context. */
-export function itemLength(item: Pick<TrainingItem, "prompt" | "context" | "target">): number {
+export function itemLength(item: TokenSequence): number {
   return item.prompt.length + item.context.length + item.target.length;
 }
 
