@@ -117,3 +117,8 @@ export const months = [
 ] as const;
 
 export const letters = ["A", "B", "C", "D", "E", "F"] as const;
+
+/** The plural of a held thing; "scarf" is the one that does not just take an s. */
+export function plural(thing: string): string {
+  return thing === "scarf" ? "scarves" : `${thing}s`;
+}
