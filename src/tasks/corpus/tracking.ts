@@ -78,7 +78,7 @@ const listForm =
     return joint === "" ? listOf(parts) : parts.join(joint);
   };
 
-const stateForms: readonly StateForm[] = [
+const fullForms: readonly StateForm[] = [
   listForm((name, full) => `${name} has the ${full}`),
   listForm((name, full) => `${name} has the ${full}`),
   listForm((name, full) => `${name} has ${withArticle(full)}`),
@@ -86,6 +86,10 @@ const stateForms: readonly StateForm[] = [
   listForm((name, full) => `${name} holds the ${full}`),
   listForm((name, full) => `the ${full} is with ${name}`),
   listForm((name, full) => `${name} has the ${full}`, ", "),
+  listForm((name, full) => `${name}: ${full}`, ", "),
+];
+
+const shortForms: readonly StateForm[] = [
   listForm((name, _full, short) => `${name} has ${short}`),
   listForm((name, _full, short) => `${name} has ${short}`),
   listForm((name, _full, short) => `${name} has ${short}`, ", "),
@@ -95,10 +99,14 @@ const stateForms: readonly StateForm[] = [
   listForm((name, _full, short) => `${name} - ${short}`, ", "),
   listForm((name, _full, short) => `${name} = ${short}`, "; "),
   listForm((name, _full, short) => `${name} has the ${short} one`),
-  listForm((name, full) => `${name}: ${full}`, ", "),
   (holders, full, short) =>
     listOf(holders.map((name, i) => (i === 0 ? `${name} has the ${full[i]}` : `${name} ${short[i]}`))),
 ];
+
+/** Colors alone can stand for the things only if the things are of one kind. */
+function drawForm(random: RandomStream, swap: Swap): StateForm {
+  return random.pick(swap.thing === undefined || chance(random, 0.4) ? fullForms : shortForms);
+}
 
 /** The full state before or after the swap as a clause, people in listing order or (sometimes) in any order. */
 function stateClause(random: RandomStream, swap: Swap, when: "before" | "after", form: StateForm): string {
@@ -179,21 +187,23 @@ export function changeSentence(random: RandomStream, swap: Swap, all: boolean): 
   ])}`;
 }
 
-/** The full state after the swap, led in by the swap or by a word of time. */
-function newStateSentence(random: RandomStream, swap: Swap, form: StateForm): string {
+/** Beginnings of the new state that do not say who swaps. */
+const plainLeads = [
+  "Now ",
+  "Now, ",
+  "So now ",
+  "After this, ",
+  "After the swap, ",
+  "Then ",
+  "At this point, ",
+  "The new list: ",
+] as const;
+
+/** A beginning of the new state that says who swaps. */
+function namingLead(random: RandomStream, swap: Swap): string {
   const { holders, pair, shortBefore, shortAfter } = swap;
-  const state = stateClause(random, swap, "after", form);
   const [x, y] = [holders[pair[0]]!, holders[pair[1]]!];
-  const [fromX, toX] = [shortBefore[pair[0]]!, shortAfter[pair[0]]!];
-  const lead = random.pick([
-    "Now ",
-    "Now, ",
-    "So now ",
-    "After this, ",
-    "After the swap, ",
-    "Then ",
-    "At this point, ",
-    "The new list: ",
+  const leads = [
     `${x} and ${y} swap, so now `,
     `${x} and ${y} swap, and then `,
     `${x} and ${y} swap: `,
@@ -202,11 +212,22 @@ function newStateSentence(random: RandomStream, swap: Swap, form: StateForm): st
     `With ${x} and ${y} swapped, `,
     `Once ${x} and ${y} have swapped, `,
     `The swap of ${x} and ${y} gives: `,
-    `${x} gives ${fromX} to ${y} and gets ${toX}, so `,
-    `${x} trades ${fromX} for ${toX} with ${y}: `,
     `${x} swaps with ${y}, and now `,
-  ]);
-  return `${lead}${state}.`;
+  ];
+  if (swap.thing !== undefined) {
+    const [fromX, toX] = [shortBefore[pair[0]]!, shortAfter[pair[0]]!];
+    leads.push(
+      `${x} gives ${fromX} to ${y} and gets ${toX}, so `,
+      `${x} trades ${fromX} for ${toX} with ${y}: `,
+    );
+  }
+  return random.pick(leads);
+}
+
+/** The full state after the swap. */
+function newStateSentence(random: RandomStream, swap: Swap, form: StateForm): string {
+  const lead = chance(random, 0.4) ? random.pick(plainLeads) : namingLead(random, swap);
+  return `${lead}${stateClause(random, swap, "after", form)}.`;
 }
 
 function scene(random: RandomStream, swap: Swap): string {
@@ -222,17 +243,17 @@ function scene(random: RandomStream, swap: Swap): string {
 }
 
 /** The situation up to and with the swap. */
-function situation(random: RandomStream, swap: Swap, form = random.pick(stateForms)): string {
+function situation(random: RandomStream, swap: Swap, form = drawForm(random, swap)): string {
   const aside = chance(random, 0.2) ? ` ${random.pick(asides)}` : "";
   return `${scene(random, swap)}${openingState(random, swap, form)}${aside} ${swapSentence(random, swap)}`;
 }
 
 /** State, swap, new state, told as a story. */
 function told(random: RandomStream, swap: Swap): string {
-  const form = random.pick(stateForms);
+  const form = drawForm(random, swap);
   const text = situation(random, swap, form);
   const result = chance(random, 0.65)
-    ? newStateSentence(random, swap, chance(random, 0.7) ? form : random.pick(stateForms))
+    ? newStateSentence(random, swap, chance(random, 0.7) ? form : drawForm(random, swap))
     : changeSentence(random, swap, chance(random, 0.8));
   if (chance(random, 0.6)) return `${text} ${result}`;
   const asked = random.below(swap.holders.length);
@@ -249,7 +270,7 @@ function asked(random: RandomStream, swap: Swap): string {
   const who = random.below(swap.holders.length);
   const name = swap.holders[who]!;
   const thing = swap.after[who]!;
-  const form = random.pick(stateForms);
+  const form = drawForm(random, swap);
   const moved = chance(random, 0.75)
     ? newStateSentence(random, swap, form)
     : changeSentence(random, swap, !swap.pair.includes(who));
@@ -303,10 +324,11 @@ function asked(random: RandomStream, swap: Swap): string {
   return studentForm(`${text} ${ask}`, rationale, thing);
 }
 
-/** One swap drill: nothing but the state, the swap and the new state, in one form. */
+/** One swap drill: nothing but the state and the new state, in one form, with the swap between them. */
 function drill(random: RandomStream, swap: Swap): string {
-  const form = random.pick(stateForms);
-  return `${openingState(random, swap, form)}${chance(random, 0.5) ? "\n" : " "}${newStateSentence(random, swap, form)}`;
+  const form = drawForm(random, swap);
+  const after = `${namingLead(random, swap)}${stateClause(random, swap, "after", form)}.`;
+  return `${openingState(random, swap, form)}${chance(random, 0.5) ? "\n" : " "}${after}`;
 }
 
 function swapDocument(random: RandomStream, stories: number, write: (swap: Swap) => string): string {

@@ -1,0 +1,75 @@
+// The base student must not have seen a worked solution: each detector reads the text alone, whatever wrote it.
+import { describe, expect, it } from "vitest";
+import { names } from "../../src/tasks/builtin/words.ts";
+import { corpusDocument } from "../../src/tasks/corpus/index.ts";
+import { RandomStream } from "../../src/util/random.ts";
+
+const name = `(?:${names.join("|")})`;
+const swapVerb = "(?:swap|swaps|swapped|trade|trades|traded|exchange|exchanges|switch|switches)";
+const swapMention = new RegExp(
+  `(${name}) and (${name}) (?:have )?${swapVerb}\\b|(${name}) ${swapVerb}\\b[^.:,]*? with (${name})|swap of (${name}) and (${name})|(${name}) gives [^.]*? to (${name}) and (?:gets|takes)`,
+  "g",
+);
+
+/** Pairs of people who swap, each pair once. */
+function swapPairs(text: string): string[][] {
+  const pairs = new Map<string, string[]>();
+  for (const match of text.matchAll(swapMention)) {
+    const pair = match
+      .slice(1)
+      .filter((part) => part !== undefined)
+      .sort();
+    pairs.set(pair.join(), pair);
+  }
+  return [...pairs.values()];
+}
+
+const relative =
+  /yesterday|tomorrow|\b(?:a|one|two|three|four|five|six|seven|eight|nine|ten|\d+) (?:day|week|month|year)s? (?:ago|later|from)/gi;
+const equation = /\d+ [-+x*/] \d+ = \d+/g;
+
+/** What is forbidden in the document, or undefined. */
+function violation(text: string): string | undefined {
+  const swappers = swapPairs(text).flat();
+  if (new Set(swappers).size < swappers.length) return "a person takes part in two different swaps";
+  const joined = /(?:"\w" \+ "\w"|[Cc]oncatenat|[Jj]oin)/.test(text);
+  if (joined && /last letter|ends? (?:in|with)/.test(text)) return "last letters are taken and joined";
+  for (const story of text.split("\n\n")) {
+    const people = new Set(story.match(new RegExp(`\\b${name}\\b`, "g")) ?? []);
+    if (/heads|tails/.test(story) && people.size > 1) return "two people have one coin";
+    const ends = [...story.matchAll(/last letter of "(\w+)"|"(\w+)" ends/g)].map(
+      (match) => match[1] ?? match[2],
+    );
+    if (new Set(ends).size > 1) return "last letters of two words in one story";
+    const stepWords = new Set((story.match(relative) ?? []).map((words) => words.toLowerCase()));
+    if (stepWords.size > 1) return "two relative dates in one story";
+    if (people.size > 0 && new Set(story.match(equation) ?? []).size > 1)
+      return "two operations in one story";
+  }
+  return undefined;
+}
+
+describe("the corpus has no worked solution", () => {
+  it("passes the detectors in 5,000 documents", () => {
+    const random = new RandomStream(11, "test/no-solutions");
+    for (let i = 0; i < 5000; i++) {
+      const text = corpusDocument(random);
+      expect(violation(text), text).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ["Alice and Bob swap balls. Then, Bob and Claire swap balls. Now Alice has red.", /two different swaps/],
+    [
+      "Alice swaps with Bob, and now Alice has red. Bob trades red for blue with Claire: Bob has blue.",
+      /two different swaps/,
+    ],
+    ['"Elena" ends in "a". "Mark" ends in "k". Joining "a" and "k" gives "ak".', /taken and joined/],
+    ['The last letter of "Elena" is "a". The last letter of "Mark" is "k".', /two words/],
+    ["The coin is heads up. Alice flips it. It is tails up. Bob flips it. It is heads up.", /one coin/],
+    ["Tomorrow is 01/02/2003. Today is 01/01/2003. One year ago was 01/01/2002.", /relative dates/],
+    ["Alice has 3 apples and buys 4. 3 + 4 = 7. Alice eats 2. 7 - 2 = 5.", /two operations/],
+  ])("would notice: %s", (text, expected) => {
+    expect(violation(text)).toMatch(expected);
+  });
+});
