@@ -1,0 +1,103 @@
+/** Token sequences to the dense inputs of a forward pass: right-padded ids and the positions that are supervised. */
+import type { TokenSequence } from "../engine.ts";
+import { Tensor } from "./session.ts";
+
+export interface DenseBatch {
+  rows: number;
+  /** Padded length. */
+  time: number;
+  /** Tokens without padding. */
+  tokens: number;
+  ids: Tensor;
+  positions: Tensor;
+  mask: Tensor;
+  /** Flat index (row · time + position) of the hidden state that predicts each supervised token. */
+  supervised: Tensor;
+  targets: Tensor;
+  /** First supervised index of each row, and the end: [rows + 1]. */
+  offsets: number[];
+}
+
+export function sequenceLength(sequence: TokenSequence): number {
+  return sequence.prompt.length + sequence.context.length + sequence.target.length;
+}
+
+/** @param after also predict from the last target token (its target is a dummy 0) */
+export function denseBatch(
+  sequences: readonly TokenSequence[],
+  options: { after?: boolean } = {},
+): DenseBatch {
+  const after = options.after ? 1 : 0;
+  // Without `after` the last token predicts nothing, so it need not be read.
+  const lengths = sequences.map((sequence) => sequenceLength(sequence) - 1 + after);
+  const rows = sequences.length;
+  const time = Math.max(...lengths);
+  const ids = new Int32Array(rows * time);
+  const supervisedCount = sequences.reduce((sum, sequence) => sum + sequence.target.length + after, 0);
+  const supervised = new Int32Array(supervisedCount);
+  const targets = new Int32Array(supervisedCount);
+  const offsets = [0];
+  let next = 0;
+  sequences.forEach((sequence, row) => {
+    const given = sequence.prompt.length + sequence.context.length;
+    if (given === 0 || sequence.target.length === 0) {
+      throw new RangeError(`sequence ${row} needs at least one given and one target token`);
+    }
+    let column = row * time;
+    const end = column + lengths[row]!;
+    for (const part of [sequence.prompt, sequence.context, sequence.target]) {
+      for (const id of part) if (column < end) ids[column++] = id;
+    }
+    for (let i = 0; i < sequence.target.length + after; i++) {
+      supervised[next] = row * time + given - 1 + i;
+      targets[next++] = sequence.target[i] ?? 0;
+    }
+    offsets.push(next);
+  });
+  return {
+    rows,
+    time,
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    ids: new Tensor("int32", ids, [rows, time]),
+    positions: new Tensor(
+      "int32",
+      Int32Array.from({ length: time }, (_, i) => i),
+      [time],
+    ),
+    mask: causalMask(time),
+    supervised: new Tensor("int32", supervised, [supervisedCount]),
+    targets: new Tensor("int32", targets, [supervisedCount]),
+    offsets,
+  };
+}
+
+const masks = new Map<number, Tensor>();
+
+/** [time, time]: 0 where a position may look, −1e9 where it may not. Right padding needs no mask of its own. */
+function causalMask(time: number): Tensor {
+  let mask = masks.get(time);
+  if (mask === undefined) {
+    const data = new Float32Array(time * time);
+    for (let row = 0; row < time; row++) data.fill(-1e9, row * time + row + 1, (row + 1) * time);
+    mask = new Tensor("float32", data, [time, time]);
+    if (masks.size >= 64) masks.clear();
+    masks.set(time, mask);
+  }
+  return mask;
+}
+
+/** Groups indices of sequences into batches of similar length whose padded size stays within `maxTokens`. */
+export function lengthBatches(lengths: readonly number[], maxTokens: number): number[][] {
+  const order = [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+  const batches: number[][] = [];
+  let current: number[] = [];
+  for (const index of order) {
+    if (current.length > 0 && (current.length + 1) * lengths[index]! > maxTokens) {
+      batches.push(current);
+      current = [];
+    }
+    current.push(index);
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}

@@ -1,0 +1,35 @@
+/** Graph in, onnxruntime session out. The only place that knows the session options. */
+import { cpus } from "node:os";
+import ort from "onnxruntime-node";
+import type { Graph } from "../../graph/graph.ts";
+import { serializeGraph } from "../../graph/serialize.ts";
+
+export type Tensor = ort.Tensor;
+export const Tensor = ort.Tensor;
+export type Session = ort.InferenceSession;
+
+/** 0 asks for one thread per core. */
+export function resolveThreads(threads: number): number {
+  return threads > 0 ? threads : cpus().length;
+}
+
+export async function createSession(graph: Graph, name: string, threads: number): Promise<Session> {
+  return await ort.InferenceSession.create(serializeGraph(graph, name), {
+    intraOpNumThreads: resolveThreads(threads),
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    enableCpuMemArena: true,
+    enableMemPattern: true,
+    logSeverityLevel: 3,
+  });
+}
+
+/** Runs a session; results named in `into` are written to the given tensors' memory. */
+export async function run(
+  session: Session,
+  feeds: Record<string, Tensor>,
+  fetches: Record<string, Tensor | null>,
+): Promise<Record<string, Tensor>> {
+  return (await session.run(feeds, fetches)) as Record<string, Tensor>;
+}

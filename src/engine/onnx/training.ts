@@ -1,0 +1,247 @@
+/** Training on the embedded engine: forward, backward and AdamW as ONNX graphs, weights updated in place. */
+
+import { gradient } from "../../graph/gradient.ts";
+import { Graph, type Value } from "../../graph/graph.ts";
+import { add, multiply } from "../../graph/operators/elementwise.ts";
+import { crossEntropy } from "../../graph/operators/neural.ts";
+import { reduceSum } from "../../graph/operators/reduce.ts";
+import { adamW, adamWScalarInputs } from "../../graph/optimizer.ts";
+import type { DecoderFamily } from "../../students/families/family.ts";
+import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
+import { denseBatch } from "./batch.ts";
+import { forwardSequences, parameterInputs } from "./forward.ts";
+import { dataOf, float32Tensor, type ParameterStore, zerosLike } from "./parameters.ts";
+import { createSession, run, type Session, Tensor } from "./session.ts";
+
+const noClipping = 1e30;
+
+export class Trainer {
+  /** Optimizer steps taken; AdamW's bias correction counts from it. */
+  step = 0;
+  readonly firstMoments: Map<string, Tensor>;
+  readonly secondMoments: Map<string, Tensor>;
+  private readonly family: DecoderFamily;
+  private readonly store: ParameterStore;
+  private readonly options: OptimizerOptions;
+  private readonly threads: number;
+  private readonly sessions = new Map<string, Session>();
+  private accumulators: Map<string, Tensor> | undefined;
+
+  constructor(family: DecoderFamily, store: ParameterStore, options: OptimizerOptions, threads: number) {
+    this.family = family;
+    this.store = store;
+    this.options = options;
+    this.threads = threads;
+    this.firstMoments = zerosLike(store);
+    this.secondMoments = zerosLike(store);
+  }
+
+  async train(
+    microBatches: readonly (readonly WeightedSequence[])[],
+    learningRate: number,
+  ): Promise<StepReport> {
+    const only = microBatches.length === 1 ? microBatches[0] : undefined;
+    const report: StepReport = {
+      loss: 0,
+      gradientNorm: 0,
+      sequenceLosses: new Float32Array(microBatches.reduce((sum, batch) => sum + batch.length, 0)),
+      targetTokens: 0,
+      tokens: 0,
+      paddedTokens: 0,
+    };
+    this.step += 1;
+    let first = 0;
+    const scalars = this.scalars(learningRate);
+    if (only !== undefined) {
+      const session = await this.session("step", () => this.buildStep());
+      const fetches = { ...this.updates(), tokenLosses: null, gradientNorm: null };
+      const results = await this.forward(
+        session,
+        only,
+        { ...this.states(), ...scalars },
+        fetches,
+        report,
+        first,
+      );
+      report.gradientNorm = dataOf(results.gradientNorm!)[0]!;
+    } else {
+      const session = await this.session("accumulate", () => this.buildAccumulation());
+      this.accumulators ??= zerosLike(this.store);
+      for (const tensor of this.accumulators.values()) dataOf(tensor).fill(0);
+      const sums: Record<string, Tensor> = {};
+      for (const [name, tensor] of this.accumulators) sums[`sum.${name}`] = tensor;
+      const newSums = Object.fromEntries(
+        Object.entries(sums).map(([name, tensor]) => [`new.${name}`, tensor]),
+      );
+      for (const batch of microBatches) {
+        const feeds = { ...this.weights(), ...sums };
+        await this.forward(session, batch, feeds, { ...newSums, tokenLosses: null }, report, first);
+        first += batch.length;
+      }
+      const update = await this.session("update", () => this.buildUpdate());
+      const feeds = { ...this.states(), ...sums, ...scalars };
+      const results = await run(update, feeds, { ...this.updates(), gradientNorm: null });
+      report.gradientNorm = dataOf(results.gradientNorm!)[0]!;
+    }
+    this.store.version += 1;
+    return report;
+  }
+
+  /** Gradient of every parameter for one batch, without an update. For analysis and tests. */
+  async gradients(batch: readonly WeightedSequence[]): Promise<Map<string, Float32Array>> {
+    const session = await this.session("accumulate", () => this.buildAccumulation());
+    const zeros = zerosLike(this.store);
+    const feeds: Record<string, Tensor> = this.weights();
+    const fetches: Record<string, null> = { tokenLosses: null };
+    for (const [name, tensor] of zeros) {
+      feeds[`sum.${name}`] = tensor;
+      fetches[`new.sum.${name}`] = null;
+    }
+    const dense = denseBatch(batch);
+    const results = await run(session, { ...feeds, ...denseFeeds(dense, batch) }, fetches);
+    return new Map(this.store.names.map((name) => [name, dataOf(results[`new.sum.${name}`]!)]));
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.sessions.values()) await session.release();
+    this.sessions.clear();
+  }
+
+  private async forward(
+    session: Session,
+    batch: readonly WeightedSequence[],
+    feeds: Record<string, Tensor>,
+    fetches: Record<string, Tensor | null>,
+    report: StepReport,
+    first: number,
+  ): Promise<Record<string, Tensor>> {
+    const dense = denseBatch(batch);
+    const results = await run(session, { ...feeds, ...denseFeeds(dense, batch) }, fetches);
+    const losses = dataOf(results.tokenLosses!);
+    batch.forEach((sequence, i) => {
+      const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
+      let sum = 0;
+      for (let j = from; j < to; j++) sum += losses[j]!;
+      report.sequenceLosses[first + i] = sum / (to - from);
+      report.loss += (sequence.weight * sum) / (to - from);
+    });
+    report.targetTokens += losses.length;
+    report.tokens += dense.tokens;
+    report.paddedTokens += dense.rows * dense.time;
+    return results;
+  }
+
+  private async session(name: string, build: () => Graph): Promise<Session> {
+    let session = this.sessions.get(name);
+    if (session === undefined) {
+      session = await createSession(build(), name, this.threads);
+      this.sessions.set(name, session);
+    }
+    return session;
+  }
+
+  private scalars(learningRate: number): Record<string, Tensor> {
+    const { beta1, beta2, weightDecay, maxGradientNorm } = this.options;
+    const scalar = (value: number) => float32Tensor(Float32Array.of(value), []);
+    return {
+      stepSize: scalar(learningRate / (1 - beta1 ** this.step)),
+      secondMomentScale: scalar(1 / Math.sqrt(1 - beta2 ** this.step)),
+      decayFactor: scalar(1 - learningRate * weightDecay),
+      maxGradientNorm: scalar(maxGradientNorm > 0 ? maxGradientNorm : noClipping),
+    };
+  }
+
+  private weights(): Record<string, Tensor> {
+    return Object.fromEntries(this.store.weights);
+  }
+
+  private states(): Record<string, Tensor> {
+    const feeds = this.weights();
+    for (const [name, tensor] of this.firstMoments) feeds[`${name}.m`] = tensor;
+    for (const [name, tensor] of this.secondMoments) feeds[`${name}.v`] = tensor;
+    return feeds;
+  }
+
+  /** The same tensors as `states`, as targets of the update: see src/graph/optimizer.ts for why that is safe. */
+  private updates(): Record<string, Tensor> {
+    return Object.fromEntries(
+      Object.entries(this.states()).map(([name, tensor]) => [`updated.${name}`, tensor]),
+    );
+  }
+
+  /** Token losses and the gradients of Σ weight · NLL. */
+  private buildLoss(graph: Graph) {
+    const parameters = parameterInputs(graph, this.family);
+    const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!);
+    const tokenWeights = graph.input("tokenWeights", "float32", ["supervised"]);
+    const tokenLosses = crossEntropy(logits, targets);
+    graph.output(tokenLosses, "tokenLosses");
+    const names = [...parameters.keys()];
+    const gradients = gradient(reduceSum(multiply(tokenLosses, tokenWeights)), [...parameters.values()]);
+    return { parameters, gradients: new Map(names.map((name, i) => [name, gradients[i]!])) };
+  }
+
+  private buildStep(): Graph {
+    const graph = new Graph();
+    const { parameters, gradients } = this.buildLoss(graph);
+    this.buildAdamW(graph, parameters, gradients);
+    return graph;
+  }
+
+  private buildAccumulation(): Graph {
+    const graph = new Graph();
+    const { gradients } = this.buildLoss(graph);
+    for (const [name, value] of gradients) {
+      const sum = graph.input(`sum.${name}`, "float32", value.shape);
+      graph.output(add(sum, value), `new.sum.${name}`);
+    }
+    return graph;
+  }
+
+  private buildUpdate(): Graph {
+    const graph = new Graph();
+    const parameters = parameterInputs(graph, this.family);
+    const gradients = new Map(
+      [...parameters].map(([name, value]) => [name, graph.input(`sum.${name}`, "float32", value.shape)]),
+    );
+    this.buildAdamW(graph, parameters, gradients);
+    return graph;
+  }
+
+  private buildAdamW(graph: Graph, parameters: Map<string, Value>, gradients: Map<string, Value>): void {
+    const scalars = adamWScalarInputs(graph);
+    const norm = adamW(
+      [...parameters].map(([name, value]) => ({
+        name,
+        value,
+        gradient: gradients.get(name)!,
+        firstMoment: graph.input(`${name}.m`, "float32", value.shape),
+        secondMoment: graph.input(`${name}.v`, "float32", value.shape),
+        decays: this.family.decays(name),
+      })),
+      scalars,
+      this.options,
+    );
+    graph.output(norm, "gradientNorm");
+  }
+}
+
+function denseFeeds(
+  dense: ReturnType<typeof denseBatch>,
+  batch: readonly WeightedSequence[],
+): Record<string, Tensor> {
+  const tokenWeights = new Float32Array(dense.targets.size);
+  batch.forEach((sequence, i) => {
+    const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
+    tokenWeights.fill(sequence.weight / (to - from), from, to);
+  });
+  const { ids, positions, mask, supervised, targets } = dense;
+  return {
+    ids,
+    positions,
+    mask,
+    supervised,
+    targets,
+    tokenWeights: new Tensor("float32", tokenWeights, [tokenWeights.length]),
+  };
+}

@@ -1,0 +1,85 @@
+/** Matrix products. Both forms take transposed operands without moving them in memory. */
+import type { Value } from "../graph.ts";
+import type { Dimension } from "../shape.ts";
+import { formatShape } from "../shape.ts";
+import { reduceSum } from "./reduce.ts";
+
+interface Transposes {
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+function productShape(
+  a: Value,
+  b: Value,
+  { transposeA = false, transposeB = false }: Transposes,
+): Dimension[] {
+  const [aRows, aColumns] = transposeA
+    ? [a.shape.at(-1)!, a.shape.at(-2)!]
+    : [a.shape.at(-2)!, a.shape.at(-1)!];
+  const [bRows, bColumns] = transposeB
+    ? [b.shape.at(-1)!, b.shape.at(-2)!]
+    : [b.shape.at(-2)!, b.shape.at(-1)!];
+  if (aColumns !== bRows) {
+    throw new RangeError(
+      `matrix product of ${formatShape(a.shape)} and ${formatShape(b.shape)}: inner sizes differ`,
+    );
+  }
+  return [...a.shape.slice(0, -2), aRows, bColumns];
+}
+
+/** `op(a) · op(b) + bias` for matrices: a [n, k], b [k, m], bias [m]. ONNX Gemm. */
+export function linear(a: Value, b: Value, bias?: Value, transposes: Transposes = {}): Value {
+  const shape = productShape(a, b, transposes);
+  if (shape.length !== 2) throw new RangeError("linear takes matrices; use matmul for stacks of matrices");
+  const { transposeA = false, transposeB = false } = transposes;
+  return a.graph.apply(
+    "Gemm",
+    bias === undefined ? [a, b] : [a, b, bias],
+    { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 },
+    [{ dtype: a.dtype, shape }],
+    {
+      derivative: ([gradient]) => {
+        const g = gradient!;
+        const forA = transposeA
+          ? linear(b, g, undefined, { transposeA: transposeB, transposeB: true })
+          : linear(g, b, undefined, { transposeB: !transposeB });
+        const forB = transposeB
+          ? linear(g, a, undefined, { transposeA: true, transposeB: transposeA })
+          : linear(a, g, undefined, { transposeA: !transposeA });
+        return bias === undefined ? [forA, forB] : [forA, forB, reduceSum(g, [0])];
+      },
+    },
+  )[0]!;
+}
+
+/** `scale · op(a) · op(b)` over equal leading axes (no broadcasting): ONNX Runtime's FusedMatMul. */
+export function matmul(a: Value, b: Value, options: Transposes & { scale?: number } = {}): Value {
+  const { transposeA = false, transposeB = false, scale = 1 } = options;
+  const lead = a.shape.slice(0, -2);
+  if (lead.some((dimension, i) => dimension !== b.shape[i]) || a.shape.length !== b.shape.length) {
+    throw new RangeError(
+      `matmul of ${formatShape(a.shape)} and ${formatShape(b.shape)}: leading axes differ`,
+    );
+  }
+  const shape = productShape(a, b, options);
+  return a.graph.apply(
+    "FusedMatMul",
+    [a, b],
+    { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha: { float: scale } },
+    [{ dtype: a.dtype, shape }],
+    {
+      domain: "com.microsoft",
+      derivative: ([gradient]) => {
+        const g = gradient!;
+        const forA = transposeA
+          ? matmul(b, g, { transposeA: transposeB, transposeB: true, scale })
+          : matmul(g, b, { transposeB: !transposeB, scale });
+        const forB = transposeB
+          ? matmul(g, a, { transposeA: true, transposeB: transposeA, scale })
+          : matmul(a, g, { transposeA: !transposeA, scale });
+        return [forA, forB];
+      },
+    },
+  )[0]!;
+}

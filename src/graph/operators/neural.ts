@@ -1,0 +1,127 @@
+/** The operators of a language model: normalization, activation, softmax, attention and loss, each with its own derivative. */
+import type { Value } from "../graph.ts";
+import { add, exponential, multiply, negate, sigmoid, subtract } from "./elementwise.ts";
+import { addAtColumns, gatherColumns } from "./layout.ts";
+import { matmul } from "./matmul.ts";
+import { reduceMean, reduceSum, unsqueeze } from "./reduce.ts";
+
+/** LayerNorm over the last axis: x [n, width], scale and bias [width] (Ba et al. 2016). */
+export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number): Value {
+  const statistics = [...x.shape.slice(0, -1), 1];
+  const outputs = x.graph.apply(
+    "LayerNormalization",
+    [x, scale, bias],
+    { axis: -1, epsilon: { float: epsilon } },
+    [
+      { dtype: x.dtype, shape: x.shape },
+      { dtype: x.dtype, shape: statistics },
+      { dtype: x.dtype, shape: statistics },
+    ],
+    {
+      derivative: ([gradient]) => {
+        const g = gradient!;
+        const [, mean, inverseDeviation] = outputs as [Value, Value, Value];
+        const normalized = multiply(subtract(x, mean), inverseDeviation);
+        const scaled = multiply(g, scale);
+        const projected = multiply(normalized, reduceMean(multiply(scaled, normalized), -1, true));
+        const centred = subtract(subtract(scaled, reduceMean(scaled, -1, true)), projected);
+        const lead = g.shape.slice(0, -1).map((_, i) => i);
+        return [
+          multiply(centred, inverseDeviation),
+          reduceSum(multiply(g, normalized), lead),
+          reduceSum(g, lead),
+        ];
+      },
+    },
+  );
+  return outputs[0]!;
+}
+
+/** GELU in its tanh form, GPT-2's `gelu_new`: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). */
+export function geluTanh(x: Value): Value {
+  const [output] = x.graph.apply("FastGelu", [x], {}, [{ dtype: x.dtype, shape: x.shape }], {
+    domain: "com.microsoft",
+    derivative: ([gradient]) => {
+      // With z = 2√(2/π)(x + 0.044715 x³), gelu(x) = x σ(z) = y, so y' = σ + (y − y σ) z'. Written so that it takes few passes
+      // over memory: x is re-read instead of keeping σ from the forward pass.
+      const c = 2 * Math.sqrt(2 / Math.PI);
+      const squared = multiply(x, x);
+      const gate = sigmoid(multiply(x, add(multiply(squared, c * 0.044715), c)));
+      const slope = add(multiply(squared, 3 * c * 0.044715), c);
+      const y = output!;
+      const rest = multiply(subtract(y, multiply(y, gate)), slope);
+      return [multiply(gradient!, add(gate, rest))];
+    },
+  });
+  return output!;
+}
+
+/** Softmax over the last axis. */
+export function softmax(x: Value): Value {
+  const [output] = x.graph.apply("Softmax", [x], { axis: -1 }, [{ dtype: x.dtype, shape: x.shape }], {
+    derivative: ([gradient]) => {
+      const inner = reduceSum(multiply(gradient!, output!), [-1], true);
+      return [multiply(output!, subtract(gradient!, inner))];
+    },
+  });
+  return output!;
+}
+
+/**
+ * Scaled dot-product attention: softmax(scale · q kᵀ + mask) v.
+ * q, k, v: [batch, heads, time, head width]; mask: broadcast to [batch, heads, time, time], 0 or a large negative number.
+ *
+ * Its derivative uses rowsum(dP ∘ P) = rowsum(dO ∘ O) (Dao et al. 2022, FlashAttention, appendix B), which needs a sum over
+ * the head width instead of one over a time × time matrix.
+ */
+export function attention(q: Value, k: Value, v: Value, mask: Value, scale: number): Value {
+  let probabilities: Value | undefined;
+  const output: Value = q.graph.composite(
+    [q, k, v],
+    () => {
+      probabilities = softmax(add(matmul(q, k, { transposeB: true, scale }), mask));
+      return matmul(probabilities, v);
+    },
+    (gradient) => {
+      const p = probabilities!;
+      const rowSums = reduceSum(multiply(gradient, output), [-1], true);
+      const forScores = multiply(p, subtract(matmul(gradient, v, { transposeB: true }), rowSums));
+      return [
+        matmul(forScores, k, { scale }),
+        matmul(forScores, q, { transposeA: true, scale }),
+        matmul(p, gradient, { transposeA: true }),
+      ];
+    },
+  );
+  return output;
+}
+
+/** log softmax over the last axis. */
+export function logSoftmax(x: Value): Value {
+  const [output] = x.graph.apply("LogSoftmax", [x], { axis: -1 }, [{ dtype: x.dtype, shape: x.shape }], {
+    derivative: ([gradient]) => [
+      subtract(gradient!, multiply(exponential(output!), reduceSum(gradient!, [-1], true))),
+    ],
+  });
+  return output!;
+}
+
+/**
+ * Negative log-likelihood of `targets` (int32 [n]) under logits [n, vocabulary]; nats, [n].
+ * Derivative: (softmax − one-hot) · gradient.
+ */
+export function crossEntropy(logits: Value, targets: Value): Value {
+  let logProbabilities: Value | undefined;
+  return logits.graph.composite(
+    [logits],
+    () => {
+      logProbabilities = logSoftmax(logits);
+      return negate(gatherColumns(logProbabilities, targets));
+    },
+    (gradient) => {
+      const column = unsqueeze(gradient, [1]);
+      const scaled = multiply(exponential(logProbabilities!), column);
+      return [addAtColumns(scaled, targets, negate(column))];
+    },
+  );
+}

@@ -1,0 +1,46 @@
+/**
+ * A model family: its configuration, its parameters under their Hugging Face names, and its forward pass, written once. The
+ * engine decides where parameters live and how attention is done (in full for training, with a cache for decoding).
+ */
+import type { Graph, Value } from "../../graph/graph.ts";
+
+/** What a forward pass may ask of the engine. */
+export interface ForwardContext {
+  graph: Graph;
+  /** A parameter by its Hugging Face name. */
+  parameter(name: string): Value;
+  /** Token ids, int32 [batch, time]. */
+  ids: Value;
+  /** Position of each token, int32 [time] (the same for each row) or [batch, time]. */
+  positions: Value;
+  /**
+   * Causal self-attention of one layer.
+   * @param q [tokens, heads · width] @param k [tokens, keyValueHeads · width] @param v as k
+   * @returns [tokens, heads · width]
+   */
+  attend(layer: number, q: Value, k: Value, v: Value): Value;
+}
+
+/** Sizes the engine needs to lay out attention and caches. */
+export interface FamilyShape {
+  layers: number;
+  heads: number;
+  keyValueHeads: number;
+  headWidth: number;
+  width: number;
+  vocabularySize: number;
+  contextLength: number;
+}
+
+export interface DecoderFamily {
+  readonly name: string;
+  readonly shape: FamilyShape;
+  /** Shape of every stored parameter by Hugging Face name. */
+  readonly parameterShapes: ReadonlyMap<string, readonly number[]>;
+  /** Parameters that weight decay applies to (matrices; not biases and norms). */
+  decays(name: string): boolean;
+  /** Token embeddings through the last normalization: [tokens, width]. */
+  hidden(context: ForwardContext): Value;
+  /** Logits of hidden rows: [rows, vocabulary]. */
+  logits(context: Pick<ForwardContext, "parameter">, hidden: Value): Value;
+}

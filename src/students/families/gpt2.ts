@@ -1,0 +1,56 @@
+/** GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks, GELU, head tied to the token embedding. */
+import type { Value } from "../../graph/graph.ts";
+import { add } from "../../graph/operators/elementwise.ts";
+import { gather, reshape, split } from "../../graph/operators/layout.ts";
+import { linear } from "../../graph/operators/matmul.ts";
+import { geluTanh, layerNorm } from "../../graph/operators/neural.ts";
+import { type Gpt2Config, gpt2ParameterShapes } from "../gpt2-config.ts";
+import type { DecoderFamily, ForwardContext } from "./family.ts";
+
+export function gpt2Family(config: Gpt2Config): DecoderFamily {
+  const width = config.n_embd;
+  const epsilon = config.layer_norm_epsilon;
+  const normalized = (context: ForwardContext, x: Value, name: string): Value =>
+    layerNorm(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`), epsilon);
+  const projected = (context: ForwardContext, x: Value, name: string): Value =>
+    linear(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`));
+
+  return {
+    name: "gpt2",
+    shape: {
+      layers: config.n_layer,
+      heads: config.n_head,
+      keyValueHeads: config.n_head,
+      headWidth: width / config.n_head,
+      width,
+      vocabularySize: config.vocab_size,
+      contextLength: config.n_positions,
+    },
+    parameterShapes: gpt2ParameterShapes(config),
+    decays: (name) => !name.endsWith(".bias") && !/\.ln_[12f]\./.test(name),
+
+    hidden(context) {
+      const tokens = gather(context.parameter("transformer.wte.weight"), context.ids);
+      const positions = gather(context.parameter("transformer.wpe.weight"), context.positions, {
+        unique: context.positions.shape.length === 1,
+      });
+      let x = reshape(add(tokens, positions), [-1, width], ["tokens", width]);
+      for (let layer = 0; layer < config.n_layer; layer++) {
+        const block = `transformer.h.${layer}`;
+        const qkv = projected(context, normalized(context, x, `${block}.ln_1`), `${block}.attn.c_attn`);
+        const [q, k, v] = split(qkv, [width, width, width], -1) as [Value, Value, Value];
+        x = add(x, projected(context, context.attend(layer, q, k, v), `${block}.attn.c_proj`));
+        const inner = geluTanh(
+          projected(context, normalized(context, x, `${block}.ln_2`), `${block}.mlp.c_fc`),
+        );
+        x = add(x, projected(context, inner, `${block}.mlp.c_proj`));
+      }
+      return normalized(context, x, "transformer.ln_f");
+    },
+
+    logits(context, hidden) {
+      const head = config.tie_word_embeddings ? "transformer.wte.weight" : "lm_head.weight";
+      return linear(hidden, context.parameter(head), undefined, { transposeB: true });
+    },
+  };
+}
