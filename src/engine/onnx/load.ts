@@ -1,0 +1,64 @@
+/** A model folder's weights into memory: names mapped, shapes checked, embeddings resized to the tokenizer. */
+import { join } from "node:path";
+import type { DecoderFamily } from "../../students/families/family.ts";
+import { findFamily } from "../../students/families/index.ts";
+import { readModelFolder } from "../../students/model-folder.ts";
+import { resizeEmbedding } from "../../students/resize-embedding.ts";
+import { inputError } from "../../util/errors.ts";
+
+export interface LoadedModel {
+  family: DecoderFamily;
+  config: Record<string, unknown>;
+  generationConfig: Record<string, unknown> | undefined;
+  weights: Map<string, Float32Array>;
+}
+
+/** @throws SkipthinkError (exit 2) naming the tensor that is missing or has another shape than the config says */
+export async function loadModel(
+  folder: string,
+  options: { vocabularySize?: number | undefined; seed?: number | undefined } = {},
+): Promise<LoadedModel> {
+  const { config, generationConfig, weights: reader } = await readModelFolder(folder);
+  const file = join(folder, "config.json");
+  try {
+    const entry = findFamily(config.model_type, file);
+    const stored = entry.create(config, file);
+    const byParameter = new Map<string, string>();
+    for (const name of reader.names()) {
+      const parameter = entry.parameterName(name);
+      if (parameter !== undefined) byParameter.set(parameter, name);
+    }
+    const weights = new Map<string, Float32Array>();
+    for (const [name, shape] of stored.parameterShapes) {
+      const tensor = byParameter.get(name);
+      if (tensor === undefined) {
+        throw inputError(
+          `${folder} has no tensor "${name}"`,
+          { file: folder, key: name },
+          "The weights belong to another configuration: download or save the model again.",
+        );
+      }
+      const found = reader.shape(tensor);
+      if (found.length !== shape.length || found.some((length, i) => length !== shape[i])) {
+        throw inputError(
+          `tensor "${tensor}" is [${found.join(", ")}]; config.json asks for [${shape.join(", ")}]`,
+          { file: folder, key: tensor },
+          "Weights and config.json must come from the same model.",
+        );
+      }
+      weights.set(name, await reader.readFloat32(tensor));
+    }
+    const rows = options.vocabularySize ?? stored.shape.vocabularySize;
+    if (rows === stored.shape.vocabularySize) return { family: stored, config, generationConfig, weights };
+    for (const name of entry.vocabularyParameters) {
+      const old = weights.get(name);
+      if (old === undefined) continue;
+      const { vocabularySize, width } = stored.shape;
+      weights.set(name, resizeEmbedding(old, vocabularySize, rows, width, options.seed ?? 0));
+    }
+    const resized = { ...config, vocab_size: rows };
+    return { family: entry.create(resized, file), config: resized, generationConfig, weights };
+  } finally {
+    await reader.close();
+  }
+}

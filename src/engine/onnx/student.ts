@@ -1,0 +1,198 @@
+/** A student on the embedded engine: weights in memory, sessions for training, scoring and decoding made when first used. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { DecoderFamily } from "../../students/families/family.ts";
+import { writeModelFolder } from "../../students/model-folder.ts";
+import { openSafetensors, writeSafetensors } from "../../tensor/safetensors.ts";
+import { inputError } from "../../util/errors.ts";
+import type {
+  Engine,
+  EngineCounters,
+  GenerateOptions,
+  Generation,
+  OpenOptions,
+  OptimizerOptions,
+  ScoreOptions,
+  SequenceScore,
+  StepReport,
+  Student,
+  StudentCapabilities,
+  TokenSequence,
+  WeightedSequence,
+} from "../engine.ts";
+import { sequenceLength } from "./batch.ts";
+import { Decoder } from "./decoding.ts";
+import { type LoadedModel, loadModel } from "./load.ts";
+import { dataOf, makeParameterStore, type ParameterStore } from "./parameters.ts";
+import { Scorer } from "./scoring.ts";
+import type { Tensor } from "./session.ts";
+import { Trainer } from "./training.ts";
+
+export const defaultOptimizer: OptimizerOptions = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradientNorm: 1,
+};
+
+const stateFile = "training-state.safetensors";
+
+export const onnxEngine: Engine = {
+  name: "onnx",
+  async open(modelFolder: string, options: OpenOptions = {}): Promise<OnnxStudent> {
+    return new OnnxStudent(await loadModel(modelFolder, options), options);
+  },
+};
+
+export class OnnxStudent implements Student {
+  private readonly family: DecoderFamily;
+  private readonly config: Record<string, unknown>;
+  private readonly generationConfig: Record<string, unknown> | undefined;
+  private readonly store: ParameterStore;
+  private readonly threads: number;
+  private readonly optimizer: OptimizerOptions;
+  private readonly count: EngineCounters = {
+    scoredSequences: 0,
+    scoredTokens: 0,
+    forwardPasses: 0,
+    trainingSteps: 0,
+    generatedTokens: 0,
+  };
+  private readonly scorer: Scorer;
+  private readonly decoder: Decoder;
+  private trainer: Trainer | undefined;
+
+  constructor(model: LoadedModel, options: OpenOptions) {
+    this.family = model.family;
+    this.config = model.config;
+    this.generationConfig = model.generationConfig;
+    this.store = makeParameterStore(model.family.parameterShapes, model.weights);
+    this.threads = options.threads ?? 0;
+    this.optimizer = { ...defaultOptimizer, ...options.optimizer };
+    this.scorer = new Scorer(this.family, this.store, this.threads, this.count);
+    this.decoder = new Decoder(this.family, this.store, this.threads, this.count);
+  }
+
+  capabilities(): StudentCapabilities {
+    const { vocabularySize, contextLength } = this.family.shape;
+    const parameters = [...this.store.weights.values()].reduce((sum, tensor) => sum + tensor.size, 0);
+    return { family: this.family.name, parameters, contextLength, vocabularySize, encoderDecoder: false };
+  }
+
+  counters(): EngineCounters {
+    return { ...this.count };
+  }
+
+  async train(
+    microBatches: readonly (readonly WeightedSequence[])[],
+    learningRate: number,
+  ): Promise<StepReport> {
+    for (const batch of microBatches) this.checkLengths(batch);
+    const report = await this.training().train(microBatches, learningRate);
+    this.count.trainingSteps += 1;
+    return report;
+  }
+
+  /** Gradient of Σ weight · mean NLL, by parameter name, without an update. */
+  async gradients(batch: readonly WeightedSequence[]): Promise<Map<string, Float32Array>> {
+    this.checkLengths(batch);
+    return await this.training().gradients(batch);
+  }
+
+  async score(sequences: readonly TokenSequence[], options?: ScoreOptions): Promise<SequenceScore[]> {
+    this.checkLengths(sequences);
+    return await this.scorer.score(sequences, options);
+  }
+
+  async generate(
+    prompts: readonly Pick<TokenSequence, "prompt" | "context">[],
+    options: GenerateOptions,
+  ): Promise<Generation[]> {
+    const joined = prompts.map(({ prompt, context }) => [...prompt, ...context]);
+    return await this.decoder.generate(joined, options);
+  }
+
+  async saveModel(folder: string): Promise<void> {
+    await writeModelFolder(folder, {
+      config: this.config,
+      generationConfig: this.generationConfig,
+      tensors: this.tensors(this.store.weights),
+    });
+  }
+
+  async saveCheckpoint(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    const trainer = this.training();
+    await writeSafetensors(
+      join(folder, stateFile),
+      [
+        ...this.tensors(this.store.weights),
+        ...this.tensors(trainer.firstMoments, ".m"),
+        ...this.tensors(trainer.secondMoments, ".v"),
+      ],
+      { step: String(trainer.step) },
+    );
+  }
+
+  async loadCheckpoint(folder: string): Promise<void> {
+    const path = join(folder, stateFile);
+    const file = await openSafetensors(path);
+    try {
+      const step = Number(file.metadata.step);
+      if (!Number.isSafeInteger(step) || step < 0) {
+        throw inputError("the checkpoint does not say its step", { file: path, key: "step" });
+      }
+      const trainer = this.training();
+      for (const [tensors, suffix] of [
+        [this.store.weights, ""],
+        [trainer.firstMoments, ".m"],
+        [trainer.secondMoments, ".v"],
+      ] as const) {
+        for (const [name, tensor] of tensors) {
+          const data = await file.readFloat32(`${name}${suffix}`);
+          if (data.length !== tensor.size) {
+            throw inputError(
+              `the checkpoint is of another student: "${name}" has ${data.length} values, not ${tensor.size}`,
+              { file: path, key: name },
+            );
+          }
+          dataOf(tensor).set(data);
+        }
+      }
+      trainer.step = step;
+      this.store.version += 1;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.scorer.close();
+    await this.decoder.close();
+    await this.trainer?.close();
+  }
+
+  private training(): Trainer {
+    this.trainer ??= new Trainer(this.family, this.store, this.optimizer, this.threads);
+    return this.trainer;
+  }
+
+  private tensors(source: ReadonlyMap<string, Tensor>, suffix = "") {
+    return [...source].map(([name, tensor]) => ({
+      name: `${name}${suffix}`,
+      shape: [...tensor.dims],
+      data: dataOf(tensor),
+    }));
+  }
+
+  private checkLengths(sequences: readonly TokenSequence[]): void {
+    const { contextLength } = this.family.shape;
+    for (const sequence of sequences) {
+      const length = sequenceLength(sequence);
+      if (length > contextLength) {
+        throw new RangeError(`a sequence of ${length} tokens does not fit the context of ${contextLength}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** The families the embedded engine runs, by `model_type` of config.json. */
+import { inputError } from "../../util/errors.ts";
+import { gpt2ParameterName, initializeGpt2, parseGpt2Config } from "../gpt2-config.ts";
+import type { DecoderFamily } from "./family.ts";
+import { gpt2Family } from "./gpt2.ts";
+
+export interface FamilyEntry {
+  /** @throws SkipthinkError (exit 2) for a key it does not support */
+  create(config: Record<string, unknown>, file: string): DecoderFamily;
+  /** The parameter a stored tensor is; undefined for one to ignore. */
+  parameterName(stored: string): string | undefined;
+  /** Random parameters, as transformers draws them. */
+  initialize(config: Record<string, unknown>, file: string, seed: number): Map<string, Float32Array>;
+  /** Parameters with one row per token of the vocabulary. */
+  vocabularyParameters: readonly string[];
+}
+
+const families: Readonly<Record<string, FamilyEntry>> = {
+  gpt2: {
+    create: (config, file) => gpt2Family(parseGpt2Config(config, file)),
+    parameterName: gpt2ParameterName,
+    initialize: (config, file, seed) => initializeGpt2(parseGpt2Config(config, file), seed),
+    vocabularyParameters: ["transformer.wte.weight", "lm_head.weight"],
+  },
+};
+
+/** @throws SkipthinkError (exit 2) for a family that is not there */
+export function findFamily(modelType: string, file: string): FamilyEntry {
+  const family = families[modelType];
+  if (family === undefined || !Object.hasOwn(families, modelType)) {
+    throw inputError(
+      `model_type "${modelType.slice(0, 80)}" is not supported by the embedded engine`,
+      { file, key: "model_type" },
+      `Use a student of one of these families: ${Object.keys(families).join(", ")}.`,
+    );
+  }
+  return family;
+}
