@@ -16,16 +16,29 @@ const doing: Record<Operator, (left: number, right: number) => string> = {
   "/": (left, right) => `We divide ${left} by ${right}`,
 };
 
-const equationForms: readonly ((operation: Operation) => string)[] = [
+type EquationForm = (operation: Operation) => string;
+
+/** Clear on their own, as they tell what happens. */
+const tellingForms: readonly EquationForm[] = [
   (operation) => `${operation.clause}, so ${equation(operation)}.`,
   (operation) => `${operation.clause}: ${equation(operation)}.`,
+  (operation) => `Since ${operation.clause}, we have ${equation(operation)}.`,
+  (operation) => `Because ${operation.clause}, we get ${equation(operation)}.`,
+  (operation) => `${operation.clause}, which gives ${equation(operation)}.`,
+  (operation) => `As ${operation.clause}, we work out ${equation(operation)}.`,
+];
+
+const doingForms: readonly EquationForm[] = [
   (operation) => `${doing[operation.operator](operation.left, operation.right)}, so ${equation(operation)}.`,
   (operation) => `${doing[operation.operator](operation.left, operation.right)}: ${equation(operation)}.`,
-  (operation) => `Since ${operation.clause}, we have ${equation(operation)}.`,
-  (operation) => `${operation.clause}, which gives ${equation(operation)} ${operation.unit}.`,
+  (operation) =>
+    `${doing[operation.operator](operation.left, operation.right)} to get ${equation(operation)}.`,
+];
+
+/** For an operation in the middle of the story. */
+const goingOnForms: readonly EquationForm[] = [
   (operation) => `This makes ${equation(operation)} ${operation.unit}.`,
   (operation) => `After this there are ${equation(operation)} ${operation.unit}.`,
-  (operation) => `Because ${operation.clause}, we get ${equation(operation)}.`,
   (operation) => `Now we have ${equation(operation)} ${operation.unit}.`,
 ];
 
@@ -88,6 +101,9 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
       "We can write one equation for each step.",
       "Each step gives us a new number.",
     ]),
+  ];
+
+  const introduction = [
     ...common.beginnings.deal(1),
     random.pick([
       "We go through the story from the beginning.",
@@ -96,11 +112,13 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
       "Let us do the steps in the order of the story.",
     ]),
   ];
-
   const blocks: ExplanationBlock[] = [];
-  if (random.below(2) === 0) {
+  // Short stories have room for the start as a step of its own.
+  const startsApart = operations.length === 2 || random.below(2) === 0;
+  if (startsApart) {
     blocks.push({
       transitions: [
+        ...introduction,
         random.pick(["Let us begin with the start.", "Here is the first number.", "First, the start."]),
       ],
       reasoning: random.pick([
@@ -123,7 +141,6 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
       ],
     });
   }
-  const forms = random.shuffle(equationForms);
   const nextTransitions = new Deck(
     [
       "Now let us look at what happens next.",
@@ -138,10 +155,15 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
   );
   for (const [i, operation] of operations.entries()) {
     const { operator, result, unit, clause } = operation;
+    const opens = i === 0 && !startsApart;
+    const ends = i === operations.length - 1;
+    const forms = opens
+      ? tellingForms
+      : [...tellingForms, ...doingForms, ...(ends || i === 0 ? [] : goingOnForms)];
     // The clause of the sum after a multiplication holds a value derived just before, which is known by then.
     blocks.push({
       transitions: [
-        ...(i > 0 ? nextTransitions.deal(1) : []),
+        ...(opens ? introduction : nextTransitions.deal(1)),
         random.pick([
           `The ${ordinalWord(i)} step is this: ${clause}.`,
           `Here we have to ${operatorNames[operator]}.`,
@@ -154,7 +176,7 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
         ]),
         ...(i > 0 ? common.transitions.deal(1) : []),
       ],
-      reasoning: forms[i]!(operation),
+      reasoning: random.pick(forms)(operation),
       checks: [
         random.pick(directionChecks[operator]),
         random.pick([

@@ -112,7 +112,7 @@ function addBoxes(story: Story, have: number, random: RandomStream): void {
   story.told.push(`${random.pick(["Then ", "Later, ", ""])}${clause}.`);
   story.operations.push(
     operation(boxes, "*", inEach, clause, `${things} in the ${container}`),
-    operation(have, "+", total, `${person} puts ${total} ${things} to the ${have}`, things),
+    operation(have, "+", total, `${person} adds these ${total} ${things} to the ${have}`, things),
   );
 }
 

@@ -40,7 +40,7 @@ const sideForms: readonly ((side: Side) => string)[] = [
   (side) => `the coin is ${side} up`,
   (side) => `it is ${side} up`,
   (side) => `the coin is now ${side} up`,
-  (side) => `now it is ${side} up`,
+  (side) => `it is now ${side} up`,
   (side) => `the coin shows ${side}`,
   (side) => `it shows ${side}`,
   (side) => `${side} is on top`,

@@ -24,12 +24,17 @@ const wordinessSpread = 0.07;
 const layouts = ["paragraph", "blocks", "lines", "numbered"] as const;
 type Layout = (typeof layouts)[number];
 
-export function wordCount(text: string): number {
-  return text.split(/\s+/).filter((word) => word.length > 0).length;
+/** Words of one sentence, which has single spaces and none at its ends. */
+function wordCount(sentence: string): number {
+  let words = 1;
+  for (let at = sentence.indexOf(" "); at >= 0; at = sentence.indexOf(" ", at + 1)) words += 1;
+  return words;
 }
 
 const sentences = (role: StepRole, texts: readonly string[]): Sentence[] =>
   texts.map((text) => ({ role, text }));
+
+const isRestatement = ({ role }: Sentence): boolean => role === "restatement";
 
 /** The gaps before each block and the one before the answer. */
 function gapsOf(explanation: Explanation): Gap[] {
@@ -61,9 +66,11 @@ function fill(gaps: Gap[], budget: number, random: RandomStream): void {
     }
   };
   const opening = gaps[0]!;
+  const restatement: Gap = { ...opening, candidates: opening.candidates.filter(isRestatement) };
   const closing = gaps.at(-1)!;
   const between = random.shuffle(gaps.slice(1, -1));
   const closingShare = 0.15 + 0.15 * random.next();
+  take(restatement, budget, 1);
   take(opening, budget * (0.3 + 0.15 * random.next()), Number.POSITIVE_INFINITY);
   for (const gap of between) take(gap, budget * (1 - closingShare), random.between(2, 4));
   take(closing, budget, Number.POSITIVE_INFINITY);

@@ -32,7 +32,7 @@ const stepForms: readonly ((from: string, to: string, shift: Shift, label: strin
   (from, to, shift, label) => `since ${label} is ${amountText(shift)} ${sideOf(shift)} ${from}, it is ${to}`,
   (from, to, shift) => `starting at ${from} and going ${wayOf(shift)} ${amountText(shift)}, we reach ${to}`,
   (from, to, shift, label) =>
-    `for ${label} we move ${amountText(shift)} ${wayOf(shift)} from ${from} to ${to}`,
+    `to get to ${label} we move ${amountText(shift)} ${wayOf(shift)} from ${from} to ${to}`,
 ];
 
 /** The length of the month that a step in days runs through the end of; empty where it stays inside one. */
@@ -94,7 +94,7 @@ export function explainDates(problem: DateProblem, random: RandomStream): Explan
           `${given}, so we start from ${knownNumeric}.`,
           `The given date is ${knownNumeric}.`,
           `Our first date is ${knownNumeric}.`,
-          `Start: ${knownNumeric}.`,
+          `To start with, we know the date ${knownNumeric}.`,
           `The date in the question is ${knownNumeric}.`,
           `It all starts at ${knownNumeric}.`,
         ])
@@ -104,8 +104,8 @@ export function explainDates(problem: DateProblem, random: RandomStream): Explan
           `${given}, which is ${knownNumeric}.`,
           `In MM/DD/YYYY, ${knownText} is ${knownNumeric}.`,
           `We write ${knownText} as ${knownNumeric}.`,
-          `${knownText} means ${knownNumeric}.`,
-          `Start: ${knownText}, or ${knownNumeric}.`,
+          `In numbers, the date ${knownText} is ${knownNumeric}.`,
+          `To start with, ${knownText} is the same as ${knownNumeric}.`,
           `The given date, ${knownText}, is ${knownNumeric}.`,
         ]);
   const startTransitions = new Deck(

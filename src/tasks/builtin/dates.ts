@@ -76,7 +76,7 @@ function fromEvent(shift: Shift, event: string): string {
 }
 
 function draw(random: RandomStream, difficulty: number): DateProblem | undefined {
-  const stepCount = difficulty === 1 ? random.between(1, 2) : difficulty === 2 ? random.between(2, 3) : 3;
+  const stepCount = difficulty === 1 ? random.pick([1, 2, 2]) : difficulty === 2 ? random.between(2, 3) : 3;
   const plan = random.pick(
     stepCount === 1
       ? [["today"], ["asked"]]

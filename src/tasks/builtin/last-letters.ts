@@ -26,6 +26,9 @@ function questionOf(words: readonly string[], random: RandomStream): string {
   ]);
 }
 
+/** "A l i c e": a small reader sees the letters only this way. */
+const spelled = (word: string): string => [...word].join(" ");
+
 /** One way of stating a last letter, kept for a whole rationale. */
 const letterForms: readonly ((word: string, letter: string) => string)[] = [
   (word, letter) => `The last letter of ${quoted(word)} is ${quoted(letter)}`,
@@ -35,9 +38,12 @@ const letterForms: readonly ((word: string, letter: string) => string)[] = [
   (word, letter) => `In ${quoted(word)} the last letter is ${quoted(letter)}`,
   (word, letter) => `At the end of ${quoted(word)} there is ${quoted(letter)}`,
   (word, letter) => `${quoted(word)} - last letter ${quoted(letter)}`,
-  (word, letter) => `${quoted(word)} is spelled ${[...word].join(" ")}, so it ends with ${quoted(letter)}`,
+  (word, letter) => `${quoted(word)} is spelled ${spelled(word)}, so it ends with ${quoted(letter)}`,
+  (word, letter) => `Spelling ${quoted(word)} gives ${spelled(word)}, and it ends in ${quoted(letter)}`,
+  (word, letter) => `${quoted(word)} is ${spelled(word)}, with ${quoted(letter)} at the end`,
   (word, letter) =>
-    `We spell ${quoted(word)} as ${[...word].join(" ")}, and the last letter is ${quoted(letter)}`,
+    `The letters of ${quoted(word)} are ${spelled(word)}, and the last one is ${quoted(letter)}`,
+  (word, letter) => `We spell ${quoted(word)} as ${spelled(word)}, and the last letter is ${quoted(letter)}`,
 ];
 
 const growthForms: readonly ((soFar: string) => string)[] = [
@@ -58,8 +64,9 @@ function explain(words: readonly string[], random: RandomStream): Explanation {
   const count = countWord(words.length);
   const sayLetter = random.pick(letterForms);
   const sayGrowth = random.pick(growthForms);
-  // Either the string grows with each letter, or the letters are joined in one step of their own.
+  // The string grows with each letter, or the letters are joined in one step of their own, or both.
   const growing = random.below(2) === 0;
+  const joining = !growing || words.length === 2 || random.below(3) === 0;
 
   const restatements = [
     random.pick([
@@ -166,7 +173,7 @@ function explain(words: readonly string[], random: RandomStream): Explanation {
       ],
     };
   });
-  if (!growing) {
+  if (joining) {
     const listedLetters = found.map(quoted).join(", ");
     blocks.push({
       transitions: [
@@ -184,9 +191,9 @@ function explain(words: readonly string[], random: RandomStream): Explanation {
         `Joining ${listedLetters} makes ${quoted(joined)}.`,
         `If we join ${listedLetters}, we get ${quoted(joined)}.`,
         `The letters ${listedLetters} in order make ${quoted(joined)}.`,
-        `Together, ${listedLetters} become ${quoted(joined)}.`,
+        `Together, ${listed(found.map(quoted))} become ${quoted(joined)}.`,
         `We concatenate ${listedLetters} and get ${quoted(joined)}.`,
-        `So ${listedLetters} are joined to ${quoted(joined)}.`,
+        `So ${listed(found.map(quoted))} are joined to ${quoted(joined)}.`,
         `Written one after the other, ${listedLetters} give ${quoted(joined)}.`,
       ]),
       checks: [
