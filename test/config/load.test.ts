@@ -59,6 +59,14 @@ describe("loadRecipe: refusals", () => {
     expect(asValue.place).toMatchObject({ line: 4, key: "methods.1" });
   });
 
+  it("says how to choose between what excludes each other, and which built-in task was meant", async () => {
+    const both = await failure(load("task: {}\n", ["data.train=x"]));
+    expect(both.remedy).toBe("Take one of them out; on the command line: task=null or data=null.");
+    const task = await failure(load("task:\n  builtin: tracking_shuffeld_objects\n"));
+    expect(task.remedy).toBe('Did you mean "tracking_shuffled_objects"?');
+    expect(task.place.line).toBe(2);
+  });
+
   it("reports the first problem in file order and names the others", async () => {
     const error = await failure(load("task: { tran: 3 }\nseed: -1\nchunk: { count: many }\n"));
     expect(error.place).toMatchObject({ line: 1, key: "task.tran" });

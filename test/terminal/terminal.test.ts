@@ -49,10 +49,11 @@ describe("stripControlCharacters", () => {
     ["\x1bc\x1b(Breset", "reset"],
   ])("%j becomes %j", (text, clean) => expect(stripControlCharacters(text)).toBe(clean));
 
-  it("takes no longer than the text is", () => {
-    const began = performance.now();
-    for (const piece of ["\x1b]", "\x9d", "\x1b[", "\x1b[1;"]) stripControlCharacters(piece.repeat(200_000));
-    expect(performance.now() - began).toBeLessThan(2000);
+  it("takes time in proportion to the length of hostile text", () => {
+    // Quadratic matching would need minutes, and so run into the time limit of the test.
+    for (const piece of ["\x1b]", "\x9d", "\x1b[", "\x1b[1;"]) {
+      expect(stripControlCharacters(piece.repeat(200_000))).toBe("");
+    }
   });
 });
 

@@ -74,8 +74,8 @@ function describe(issue: z.core.$ZodIssue, recipe: RecipeText): Problem[] {
     remedy = "Add it.";
   } else if (issue.code === "invalid_type" && value === null) {
     remedy = "Give it a value, or take the line out so that its default holds.";
-  } else if (path.length === 0 && issue.code === "custom") {
-    remedy = "Write task: {} for a built-in task, or data: with the paths of your files.";
+  } else if (issue.code === "custom") {
+    remedy = typeof issue.params?.remedy === "string" ? issue.params.remedy : undefined;
   }
   return [{ message, key, line: lineOf(recipe, path), remedy }];
 }

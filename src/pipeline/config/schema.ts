@@ -3,6 +3,7 @@
  * shortest recipe is `task: {}`. Unknown keys are refused. Reading files, overrides and paths is load.ts's job.
  */
 import { z } from "zod";
+import { builtinTaskNames } from "../../tasks/builtin/index.ts";
 import { answerKinds } from "../../tasks/problem.ts";
 import { methodNames, withPrerequisites } from "./methods.ts";
 
@@ -14,8 +15,7 @@ const fieldName = () => z.string().min(1).max(200);
 const taskSchema = z
   .strictObject({
     builtin: z
-      .string()
-      .regex(/^[a-z][a-z0-9_]*$/)
+      .enum(builtinTaskNames)
       .default("tracking_shuffled_objects")
       .describe("Name of the built-in problem generator."),
     train: count(1, 1_000_000).default(400).describe("Training problems to generate."),
@@ -153,10 +153,22 @@ const studentSchema = z
   .superRefine((student, context) => {
     const hasModel = student.model !== undefined && student.model !== null;
     if (hasModel && student.random !== undefined) {
-      context.addIssue({ code: "custom", path: [], message: "give either model or random, not both" });
+      context.addIssue({
+        code: "custom",
+        path: [],
+        message: "give either model or random, not both",
+        params: {
+          remedy: "Take one of them out; on the command line: student.model=null or student.random=null.",
+        },
+      });
     }
     if (student.model === null && student.random === undefined) {
-      context.addIssue({ code: "custom", path: ["model"], message: "model is null and there is no random" });
+      context.addIssue({
+        code: "custom",
+        path: ["model"],
+        message: "model is null and there is no random",
+        params: { remedy: "Name a model folder, or write random: {} to train from scratch." },
+      });
     }
   })
   .transform((student) => ({
@@ -346,10 +358,20 @@ export const recipeSchema = z
   })
   .superRefine((recipe, context) => {
     if (recipe.task !== undefined && recipe.data !== undefined) {
-      context.addIssue({ code: "custom", path: [], message: "give either task or data, not both" });
+      context.addIssue({
+        code: "custom",
+        path: [],
+        message: "give either task or data, not both",
+        params: { remedy: "Take one of them out; on the command line: task=null or data=null." },
+      });
     }
     if (recipe.task === undefined && recipe.data === undefined) {
-      context.addIssue({ code: "custom", path: [], message: "neither task nor data is given" });
+      context.addIssue({
+        code: "custom",
+        path: [],
+        message: "neither task nor data is given",
+        params: { remedy: "Write task: {} for a built-in task, or data: with the paths of your files." },
+      });
     }
     const noDev =
       recipe.task?.dev === 0 ||
@@ -359,6 +381,7 @@ export const recipeSchema = z
         code: "custom",
         path: ["train", "select"],
         message: 'select "best" needs a dev split, and this recipe has none',
+        params: { remedy: "Give it a dev split, or write select: last." },
       });
     }
   });
