@@ -13,6 +13,8 @@ import { answerItem, answerOnlyItem, fullItem, stageItems } from "../../src/meth
 import { encodeQuestion, encodeRationale, stepPieces } from "../../src/method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../src/method/items/markers.ts";
 import type { PlannedBatch } from "../../src/method/items/types.ts";
+import { trainByteLevelBpe } from "../../src/students/bpe.ts";
+import { tokenizerFromDocument } from "../../src/students/tokenizer.ts";
 import { FakeTokenizer } from "./fake-tokenizer.ts";
 import { makeRationale, makeWorld } from "./rationales.ts";
 
@@ -38,6 +40,25 @@ describe("encoding", () => {
     const rationale = makeRationale(1, 6);
     const { steps } = encodeRationale(tokenizer, rationale);
     expect(steps.flat()).toEqual(tokenizer.encode(` ${rationale.text.trim()}`));
+  });
+
+  it("gives pieces the tokens of the whole text under byte-level BPE, markers included", () => {
+    const rationales = Array.from({ length: 40 }, (_, seed) => makeRationale(seed, 6));
+    const texts = rationales.map(({ text }) => `${text} "It's" 3.5 + (1,000)...\n`);
+    const options = { vocabularySize: 400, endOfText: "<|endoftext|>", splitDigits: false };
+    const tokenizer = tokenizerFromDocument(trainByteLevelBpe(texts, options)).withAddedTokens(
+      markerTokens(4),
+    );
+    expect(findMarkers(tokenizer, 4).endOfChunk).toBe(tokenizer.vocabularySize - 1);
+    for (const rationale of rationales) {
+      const steps = [...rationale.steps, '\n\n"It\'s" 3.5 + ', " (1,000)...  ", "Déjà vu!\n"];
+      const encoded = encodeRationale(tokenizer, { ...rationale, steps });
+      expect(encoded.steps.flat()).toEqual(tokenizer.encode(` ${steps.join("").trim()}`));
+      expect([...encoded.arrow, ...encoded.answer]).toEqual([
+        ...tokenizer.encode(` --> ${rationale.answer}`),
+        tokenizer.endOfSequence,
+      ]);
+    }
   });
 
   it("writes the text format of decoder and encoder-decoder students", () => {

@@ -3,7 +3,7 @@ import { averageBoundaries } from "../../src/method/chunk/boundaries.ts";
 import { type EncodedRationale, encodeRationale } from "../../src/method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../src/method/items/markers.ts";
 import { forcedJudge, generateJudge, type Judge } from "../../src/method/probe/judge.ts";
-import { defaultProbeOptions, type ProbeOptions, probeRationales } from "../../src/method/probe/probe.ts";
+import { type ProbeOptions, probeRationales } from "../../src/method/probe/probe.ts";
 import { randomSkips } from "../../src/method/probe/random-skips.ts";
 import { type AnswerProbe, answerProbe } from "../../src/method/probe/sequences.ts";
 import { skipTruth } from "../../src/method/probe/skip-truth.ts";
@@ -12,6 +12,14 @@ import type { StepRole } from "../../src/tasks/problem.ts";
 import { RandomStream } from "../../src/util/random.ts";
 import { FakeStudent, type Rule } from "./fake-student.ts";
 import { FakeTokenizer } from "./fake-tokenizer.ts";
+
+const defaultProbeOptions: ProbeOptions = {
+  decision: "cumulative",
+  onWrong: "keep",
+  answerChunk: "hidden",
+  criterion: "answer",
+  maxNllRise: 0.1,
+};
 
 /** Rationales of one-word steps a b c d e, the answer-stating step last; every step is a chunk. */
 function world(answers: string[], steps = ["a ", "b ", "c ", "d ", "so"]) {

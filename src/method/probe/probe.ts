@@ -34,14 +34,6 @@ export interface ProbeOptions {
   onProgress?: (done: number) => void;
 }
 
-export const defaultProbeOptions: ProbeOptions = {
-  decision: "cumulative",
-  onWrong: "keep",
-  answerChunk: "hidden",
-  criterion: "answer",
-  maxNllRise: 0.1,
-};
-
 /** Rationales probed side by side: enough to fill batches in every round. */
 const rationalesPerRound = 256;
 
@@ -192,9 +184,8 @@ async function tryRemovals(
   return removals.map(({ probing, k }, i) => {
     const { answerRight, studentAnswer } = judgements[i]!;
     const laterNll = nlls[i] ?? [];
-    const rises = remaining(probing, k + 1).flatMap((j, position) => {
-      return laterNll.length === 0 ? [] : [laterNll[position]! - probing.nll[j]!];
-    });
+    const later = remaining(probing, k + 1);
+    const rises = laterNll.map((nll, position) => nll - probing.nll[later[position]!]!);
     const trial: RemovalTrial = {
       answerRight,
       ...(rises.length === 0 ? {} : { nllRise: Math.max(...rises) }),
@@ -209,7 +200,7 @@ function decide({ probing, k }: Removal, { trial, laterNll }: Outcome, options: 
   const chunk = probing.chunks[k]!;
   chunk.trial = trial;
   if (!trial.answerRight) chunk.reason = "answerTurnsWrong";
-  else if ((trial.nllRise ?? 0) > options.maxNllRise) chunk.reason = "laterChunkHarder";
+  else if (!((trial.nllRise ?? 0) <= options.maxNllRise)) chunk.reason = "laterChunkHarder";
   else {
     chunk.reason = "answerStaysRight";
     chunk.skipped = true;
