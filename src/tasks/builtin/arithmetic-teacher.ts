@@ -38,7 +38,7 @@ const doingForms: readonly EquationForm[] = [
 /** For an operation in the middle of the story. */
 const goingOnForms: readonly EquationForm[] = [
   (operation) => `This makes ${equation(operation)} ${operation.unit}.`,
-  (operation) => `After this there are ${equation(operation)} ${operation.unit}.`,
+  (operation) => `There are now ${equation(operation)} ${operation.unit}.`,
   (operation) => `Now we have ${equation(operation)} ${operation.unit}.`,
 ];
 
@@ -153,6 +153,12 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
     ],
     random,
   );
+  const firstEvent = random.pick([
+    "Now let us see what happens first.",
+    "Then the story begins.",
+    "Now the number changes for the first time.",
+    "Let us go to the first thing that happens.",
+  ]);
   for (const [i, operation] of operations.entries()) {
     const { operator, result, unit, clause } = operation;
     const opens = i === 0 && !startsApart;
@@ -163,7 +169,7 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
     // The clause of the sum after a multiplication holds a value derived just before, which is known by then.
     blocks.push({
       transitions: [
-        ...(opens ? introduction : nextTransitions.deal(1)),
+        ...(opens ? introduction : i > 0 ? nextTransitions.deal(1) : [firstEvent]),
         random.pick([
           `The ${ordinalWord(i)} step is this: ${clause}.`,
           `Here we have to ${operatorNames[operator]}.`,
@@ -190,7 +196,7 @@ export function explainStory(story: Story, random: RandomStream): Explanation {
           `So we have ${result} ${unit}.`,
           `We keep the number ${result} in mind.`,
           `The new number is ${result}.`,
-          `So ${result} is what we go on with.`,
+          ends ? `So ${result} is the last number.` : `So ${result} is what we go on with.`,
           `This gives us ${result} ${unit}, as said.`,
         ]),
         ...common.checks.deal(1),

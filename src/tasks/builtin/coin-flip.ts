@@ -174,7 +174,16 @@ function explain({ people, flips }: Toss, random: RandomStream): Explanation {
     const lead = flips[i] ? flipLeads[i]! : keepLeads[i]!;
     blocks.push({
       transitions: [
-        ...nextTransitions.deal(1),
+        ...(i > 0
+          ? nextTransitions.deal(1)
+          : [
+              random.pick([
+                "Now comes the first person.",
+                "Let us give the coin to the first person.",
+                "Then the first person gets the coin.",
+                "We can start with the people now.",
+              ]),
+            ]),
         random.pick([
           `Now it is the turn of ${person}.`,
           `${person} has the coin now.`,

@@ -13,7 +13,7 @@ const shortStateForms: readonly StateForm[] = [
   () => (people, held) => listed(people.map((person, i) => `${person} has ${held[i]}`)),
   () => (people, held) => listed(people.map((person, i) => `${person} holds ${held[i]}`)),
   () => (people, held) => people.map((person, i) => `${person} has ${held[i]}`).join(", "),
-  () => (people, held) => people.map((person, i) => `${person}: ${held[i]}`).join(", "),
+  () => (people, held) => people.map((person, i) => `${person} - ${held[i]}`).join(", "),
   () => (people, held) => people.map((person, i) => `${person} = ${held[i]}`).join(", "),
   () => (people, held) => people.map((person, i) => `${person} ${held[i]}`).join(", "),
 ];
@@ -191,7 +191,17 @@ export function explainGame(game: Game, random: RandomStream): Explanation {
     const idle = people[third]!;
     blocks.push({
       transitions: [
-        ...swapTransitions.deal(1),
+        ...(i > 0
+          ? swapTransitions.deal(1)
+          : [
+              random.pick([
+                "Now comes the first swap.",
+                "Let us make the first swap.",
+                "Then the swaps begin.",
+                "Now we can start with the swaps.",
+                `The ${things} start to move now.`,
+              ]),
+            ]),
         random.pick([
           `The ${ordinalWord(i)} swap is between ${x} and ${y}.`,
           `In the ${ordinalWord(i)} swap, ${x} and ${y} are the ones who move.`,
