@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { SkipthinkError } from "../util/errors.ts";
+import { exitCodes, SkipthinkError } from "../util/errors.ts";
 
 /** A complete file under a temporary name, ready to take its place. */
 export interface StagedFile {
@@ -83,6 +83,7 @@ function explainSystemError(error: unknown, path: string): unknown {
   if (known === undefined) return error;
   const [reason, remedy] = known;
   return new SkipthinkError(`cannot write ${path}: ${reason}`, {
+    exitCode: exitCodes.usage,
     place: { file: path },
     remedy,
     cause: error,

@@ -3,9 +3,10 @@
  * shortest recipe is `task: {}`. Unknown keys are refused. Reading files, overrides and paths is load.ts's job.
  */
 import { z } from "zod";
+import { methodNames } from "../../method/baselines/plan.ts";
 import { builtinTaskNames } from "../../tasks/builtin/index.ts";
 import { answerKinds } from "../../tasks/problem.ts";
-import { methodNames, withPrerequisites } from "./methods.ts";
+import { withPrerequisites } from "./methods.ts";
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 const share = () => z.number().min(0).max(1);

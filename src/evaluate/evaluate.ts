@@ -1,0 +1,101 @@
+/** Lets a student answer problems and compares: accuracy, tokens, seconds. */
+import type { Student } from "../engine/engine.ts";
+import { inferencePrompt } from "../method/baselines/plan.ts";
+import { encodeQuestion } from "../method/items/encode.ts";
+import type { Markers } from "../method/items/markers.ts";
+import type { Tokenizer } from "../students/tokenizer-interface.ts";
+import { answersEqual, readAnswer } from "../tasks/answers/answers.ts";
+import type { AnswerKind, Problem } from "../tasks/problem.ts";
+import { median } from "./statistics.ts";
+
+/** One line of the samples file. */
+export interface Sample {
+  id: string;
+  question: string;
+  /** Gold answer. */
+  answer: string;
+  /** What the student wrote, special tokens left out. */
+  text: string;
+  /** Answer read from it; undefined if there is none. */
+  predicted: string | undefined;
+  correct: boolean;
+  /** Generated tokens, the end of sequence included. */
+  tokens: number;
+  /** Seconds alone (batch 1), where measured. */
+  seconds?: number;
+}
+
+export interface Evaluation {
+  samples: Sample[];
+  accuracy: number;
+  meanGeneratedTokens: number;
+  /** Median over the problems that were solved one at a time; undefined if there were none. */
+  secondsPerProblem: number | undefined;
+  secondsPerProblemBatched: number;
+}
+
+export interface EvaluateOptions {
+  tokenizer: Tokenizer;
+  markers: Markers;
+  usesMarkers: boolean;
+  answerKind: AnswerKind;
+  caseSensitive: boolean;
+  maxNewTokens: number;
+  batchSize: number;
+  /** Solve this many problems again, one at a time, to measure latency. */
+  latencyProblems: number;
+  onProgress?: (done: number) => void;
+}
+
+/** Problems decoded between two progress reports. */
+const problemsPerCall = 128;
+
+export async function evaluateStudent(
+  student: Student,
+  problems: readonly Problem[],
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const { tokenizer, answerKind } = options;
+  const prompts = problems.map(({ question }) => ({
+    prompt: inferencePrompt(options, encodeQuestion(tokenizer, question), options.markers),
+    context: [],
+  }));
+  const settings = { maxNewTokens: options.maxNewTokens, stopTokens: [tokenizer.endOfSequence] };
+  const samples: Sample[] = [];
+  let batchedSeconds = 0;
+  for (let from = 0; from < problems.length; from += problemsPerCall) {
+    const started = performance.now();
+    const part = await student.generate(prompts.slice(from, from + problemsPerCall), {
+      ...settings,
+      batchSize: options.batchSize,
+    });
+    batchedSeconds += (performance.now() - started) / 1000;
+    part.forEach(({ tokens }, i) => {
+      const problem = problems[from + i]!;
+      const text = tokenizer.decode(tokens);
+      const predicted = readAnswer(answerKind, text);
+      const correct = answersEqual(answerKind, predicted, problem.answer, options);
+      samples.push({ ...problem, text, predicted, correct, tokens: tokens.length });
+    });
+    options.onProgress?.(samples.length);
+  }
+  // The sample is spread over the test set, so that no order of difficulty in the file colours it.
+  const count = Math.min(options.latencyProblems, problems.length);
+  const seconds: number[] = [];
+  for (let k = 0; k < count; k++) {
+    const index = Math.floor((k * problems.length) / count);
+    const started = performance.now();
+    await student.generate([prompts[index]!], { ...settings, batchSize: 1 });
+    const elapsed = (performance.now() - started) / 1000;
+    seconds.push(elapsed);
+    samples[index]!.seconds = elapsed;
+  }
+  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    samples,
+    accuracy: mean(samples.map(({ correct }) => (correct ? 1 : 0))),
+    meanGeneratedTokens: mean(samples.map(({ tokens }) => tokens)),
+    secondsPerProblem: seconds.length > 0 ? median(seconds) : undefined,
+    secondsPerProblemBatched: batchedSeconds / problems.length,
+  };
+}

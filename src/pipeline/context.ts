@@ -1,0 +1,59 @@
+/** What every stage of a run needs at hand. */
+import type { Engine } from "../engine/engine.ts";
+import type { EncodedRationale } from "../method/items/encode.ts";
+import type { Markers } from "../method/items/markers.ts";
+import type { Tokenizer } from "../students/tokenizer-interface.ts";
+import type { AnswerKind, Problem, Rationale } from "../tasks/problem.ts";
+import type { Recipe } from "./config/schema.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+/** How a run tells its reader what it does; src/cli/terminal implements it. */
+export interface RunReporter {
+  plan(stages: readonly { title: string; weight: number }[]): void;
+  stage(title: string): void;
+  stageSkipped(title: string, reason: string): void;
+  progress(update: {
+    done: number;
+    total: number;
+    unit?: string;
+    loss?: number;
+    learningRate?: number;
+    tokens?: number;
+  }): void;
+  note(text: string): void;
+  warning(text: string): void;
+}
+
+export interface RunContext {
+  folder: RunFolder;
+  recipe: Recipe;
+  engine: Engine;
+  reporter: RunReporter;
+  /** True after the first Ctrl-C: long loops save and stop. */
+  stopRequested(): boolean;
+}
+
+/** The data stage's result, in memory. */
+export interface RunData {
+  hash: string;
+  answerKind: AnswerKind;
+  caseSensitive: boolean;
+  train: Rationale[];
+  dev: Problem[];
+  test: Problem[];
+  notes: string[];
+  chance: number | undefined;
+  taskName: string;
+  taskDescription: string;
+}
+
+/** The base student, its tokenizer with markers, and the encoded rationales. */
+export interface RunStudent {
+  hash: string;
+  /** Folder of the model that every method starts from. */
+  base: string;
+  tokenizer: Tokenizer;
+  markers: Markers;
+  encoded: EncodedRationale[];
+  contextLength: number;
+}

@@ -1,0 +1,211 @@
+/**
+ * The run folder: where everything of a run lies, and which stages are done. A stage writes its files whole and then a
+ * record `stages/<name>.json` with the hash of what it read; running again does only what changed.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { writeTextAtomically } from "../tensor/atomic-file.ts";
+import { exitCodes, inputError, SkipthinkError } from "../util/errors.ts";
+import type { Recipe } from "./config/schema.ts";
+
+/** What run.json says about a run. */
+export interface RunManifest {
+  format: 1;
+  createdAt: string;
+  /** Command line that made the folder. */
+  command: string;
+  versions: Record<string, string>;
+  /** Hash of everything in the recipe that changes results. */
+  recipeHash: string;
+  recipe: Recipe;
+}
+
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  readonly file = (...parts: string[]): string => join(this.path, ...parts);
+  student(method: string): string {
+    return this.file("students", method);
+  }
+  checkpoints(method: string): string {
+    return this.file("checkpoints", method);
+  }
+  metrics(method: string): string {
+    return this.file("metrics", `${method}.jsonl`);
+  }
+
+  async readJson<T>(...parts: string[]): Promise<T | undefined> {
+    const path = this.file(...parts);
+    if (!existsSync(path)) return undefined;
+    try {
+      return JSON.parse(await readFile(path, "utf8")) as T;
+    } catch (cause) {
+      throw new SkipthinkError("a file of the run folder is not valid JSON", {
+        place: { file: path },
+        remedy: "Delete that file; what it held is computed again.",
+        cause,
+      });
+    }
+  }
+
+  async writeJson(value: unknown, ...parts: string[]): Promise<void> {
+    await writeTextAtomically(this.file(...parts), JSON.stringify(value, null, 2) + "\n");
+  }
+
+  async readJsonLines<T>(...parts: string[]): Promise<T[]> {
+    const text = await readFile(this.file(...parts), "utf8");
+    return text
+      .split("\n")
+      .filter((line) => line.length > 0)
+      .map((line) => JSON.parse(line) as T);
+  }
+
+  async writeJsonLines(values: Iterable<unknown>, ...parts: string[]): Promise<void> {
+    const lines = Array.from(values, (value) => JSON.stringify(value) + "\n");
+    await writeTextAtomically(this.file(...parts), lines.join(""));
+  }
+}
+
+/** SHA-256 of a value's canonical JSON, 16 hex digits. */
+export function hashOf(value: unknown): string {
+  return createHash("sha256").update(canonical(value)).digest("hex").slice(0, 16);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** The parts of a recipe that change results; what is shown, and how many threads show it, does not. */
+export function recipeHash(recipe: Recipe): string {
+  const { name: _name, report: _report, methods: _methods, ...rest } = recipe;
+  return hashOf(rest);
+}
+
+export interface OpenRunOptions {
+  recipe: Recipe;
+  command: string;
+  versions: Record<string, string>;
+  /** Go on with what is there. */
+  resume: boolean;
+}
+
+/**
+ * Opens or makes a run folder.
+ * @throws SkipthinkError exit 2: the folder holds something else, or a run and `resume` was not asked for; exit 5: the
+ *   run there has another recipe
+ */
+export async function openRunFolder(path: string, options: OpenRunOptions): Promise<RunFolder> {
+  const folder = new RunFolder(path);
+  const hash = recipeHash(options.recipe);
+  const existing = await folder.readJson<RunManifest>("run.json");
+  if (existing === undefined) {
+    const present = existsSync(folder.path) ? await readdir(folder.path) : [];
+    if (present.length > 0) {
+      throw inputError(
+        "the output folder is not empty and holds no run",
+        { file: folder.path },
+        "Give a new folder with --out.",
+      );
+    }
+    await mkdir(folder.path, { recursive: true });
+    await folder.writeJson(
+      {
+        format: 1,
+        createdAt: new Date().toISOString(),
+        command: options.command,
+        versions: options.versions,
+        recipeHash: hash,
+        recipe: options.recipe,
+      } satisfies RunManifest,
+      "run.json",
+    );
+    return folder;
+  }
+  if (existing.recipeHash !== hash) {
+    const changed = changedKeys(existing.recipe, options.recipe);
+    throw new SkipthinkError(
+      options.resume
+        ? `the run in that folder has another recipe (${changed})`
+        : `the output folder holds another run (${changed})`,
+      {
+        exitCode: options.resume ? exitCodes.resumeMismatch : exitCodes.usage,
+        place: { file: folder.file("run.json") },
+        remedy: options.resume
+          ? "Resume with the recipe and settings the run was started with, or give a new folder with --out."
+          : "Give a new folder with --out.",
+      },
+    );
+  }
+  if (!options.resume) {
+    throw inputError(
+      "the output folder holds a run of this recipe already",
+      { file: folder.file("run.json") },
+      "Add --resume to go on with it, or give a new folder with --out.",
+    );
+  }
+  if (hashOf(existing.recipe) !== hashOf(options.recipe)) {
+    await folder.writeJson({ ...existing, recipe: options.recipe } satisfies RunManifest, "run.json");
+  }
+  return folder;
+}
+
+/** The first few recipe keys that differ, for the message. */
+function changedKeys(before: unknown, after: unknown, path = ""): string {
+  const keys: string[] = [];
+  const walk = (a: unknown, b: unknown, at: string): void => {
+    if (hashOf({ v: a }) === hashOf({ v: b })) return;
+    const bothObjects = [a, b].every((v) => typeof v === "object" && v !== null && !Array.isArray(v));
+    if (!bothObjects) {
+      keys.push(at);
+      return;
+    }
+    const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+    for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+      walk(left[key], right[key], at === "" ? key : `${at}.${key}`);
+    }
+  };
+  walk(before, after, path);
+  const shown = keys.slice(0, 4).join(", ");
+  return keys.length > 4 ? `${shown} and ${keys.length - 4} more differ` : `${shown} differs`;
+}
+
+interface StageRecord<T> {
+  inputs: string;
+  seconds: number;
+  result: T;
+}
+
+/**
+ * Runs a stage unless its record says that it has run on the same inputs.
+ * @param inputs everything the stage's result depends on; upstream stages by their inputs' hash
+ * @param run writes the stage's files whole and returns what later stages need to know (small, JSON)
+ */
+export async function runStage<T>(
+  folder: RunFolder,
+  name: string,
+  inputs: unknown,
+  run: (inputsHash: string) => Promise<T>,
+): Promise<{ result: T; hash: string; cached: boolean }> {
+  const hash = hashOf(inputs);
+  const record = await folder.readJson<StageRecord<T>>("stages", `${name}.json`);
+  if (record !== undefined && record.inputs === hash) return { result: record.result, hash, cached: true };
+  const started = performance.now();
+  const result = await run(hash);
+  const seconds = (performance.now() - started) / 1000;
+  await folder.writeJson(
+    { inputs: hash, seconds, result } satisfies StageRecord<T>,
+    "stages",
+    `${name}.json`,
+  );
+  return { result, hash, cached: false };
+}

@@ -1,0 +1,132 @@
+/** First stage: the problems and rationales of the run, generated or read from the user's files, written as JSONL. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { loadDataset } from "../../rationale/dataset.ts";
+import { readRationales, writeRationales } from "../../rationale/rationale.ts";
+import { normalizeGold } from "../../tasks/answers/answers.ts";
+import { builtinTask, generateBuiltin } from "../../tasks/builtin/index.ts";
+import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
+import { inputError } from "../../util/errors.ts";
+import type { RunContext, RunData } from "../context.ts";
+import { runStage } from "../run-folder.ts";
+
+interface DataResult {
+  train: number;
+  dev: number;
+  test: number;
+  notes: string[];
+}
+
+/** @throws SkipthinkError (exit 2) for files that are missing or wrong, naming file, line and remedy */
+export async function dataStage(context: RunContext): Promise<RunData> {
+  const { folder, recipe, reporter } = context;
+  const about = describeTask(context);
+  const inputs = { ...dataInputs(context), files: await fileHashes(context) };
+  const title = "data";
+  const { result, hash, cached } = await runStage<DataResult>(folder, "data", inputs, async () => {
+    reporter.stage(title);
+    const data = await makeData(context, about.answerKind);
+    await writeRationales(folder.file("rationales.jsonl"), data.train);
+    await folder.writeJsonLines(data.dev, "dev.jsonl");
+    await folder.writeJsonLines(data.test, "test.jsonl");
+    return { train: data.train.length, dev: data.dev.length, test: data.test.length, notes: data.notes };
+  });
+  if (cached) reporter.stageSkipped(title, "unchanged");
+  for (const note of result.notes) reporter.note(note);
+  return {
+    ...about,
+    hash,
+    caseSensitive: recipe.data?.caseSensitive ?? true,
+    train: await readRationales(folder.file("rationales.jsonl")),
+    dev: await folder.readJsonLines<Problem>("dev.jsonl"),
+    test: await folder.readJsonLines<Problem>("test.jsonl"),
+    notes: result.notes,
+  };
+}
+
+function dataInputs({ recipe }: RunContext): object {
+  return recipe.task !== undefined
+    ? { task: recipe.task, seed: recipe.seed }
+    : { data: recipe.data, seed: recipe.seed };
+}
+
+function describeTask({
+  recipe,
+}: RunContext): Pick<RunData, "answerKind" | "taskName" | "taskDescription" | "chance"> {
+  if (recipe.task !== undefined) {
+    const task = builtinTask(recipe.task.builtin);
+    return {
+      taskName: task.name,
+      taskDescription: task.description,
+      answerKind: task.answerKind,
+      chance: task.chance,
+    };
+  }
+  const { answerKind, chance } = recipe.data!;
+  return {
+    taskName: recipe.name,
+    taskDescription: `Own data, answers read as ${answerKind}.`,
+    answerKind,
+    chance,
+  };
+}
+
+async function fileHashes({ recipe }: RunContext): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const path of [recipe.data?.train, recipe.data?.dev, recipe.data?.test]) {
+    if (path === undefined) continue;
+    if (!existsSync(path)) {
+      throw inputError(
+        "the data file is not there",
+        { file: path },
+        "Check data.train, data.dev and data.test in the recipe.",
+      );
+    }
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(path)) hash.update(part as Buffer);
+    hashes[path] = hash.digest("hex").slice(0, 16);
+  }
+  return hashes;
+}
+
+async function makeData(
+  { recipe }: RunContext,
+  answerKind: AnswerKind,
+): Promise<{ train: Rationale[]; dev: Problem[]; test: Problem[]; notes: string[] }> {
+  if (recipe.task !== undefined) {
+    const { builtin, train, dev, test, wordiness, difficulty, rationalesPerProblem } = recipe.task;
+    const made = generateBuiltin(builtin, { train, dev, test }, recipe.seed, {
+      wordiness,
+      difficulty,
+      rationalesPerProblem,
+    });
+    return { ...made, notes: [] };
+  }
+  const { testFields, ...spec } = recipe.data!;
+  const loaded = await loadDataset({
+    ...spec,
+    testFields: { ...spec.fields, ...definedOnly(testFields) },
+    answerKind,
+    seed: recipe.seed,
+  });
+  if (loaded.train.length === 0) {
+    throw inputError(
+      "the training file holds no rationales",
+      { file: spec.train, key: "fields.rationale" },
+      "Map data.fields.rationale to the field with the teacher's text.",
+    );
+  }
+  // The student learns to write the answer in the form in which it is read, e.g. C for (C).
+  const train = loaded.train.map((rationale) => ({
+    ...rationale,
+    answer: normalizeGold(answerKind, rationale.answer) ?? rationale.answer,
+  }));
+  return { train, dev: loaded.dev, test: loaded.test, notes: loaded.notes };
+}
+
+/** Without the keys whose value is undefined, so that a spread does not erase what it overrides. */
+function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

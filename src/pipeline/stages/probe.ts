@@ -1,0 +1,157 @@
+/** Asks the chunk-wise student which chunks it can spare. Results are appended block by block, so a killed run loses one block. */
+
+import { existsSync } from "node:fs";
+import { appendFile, readFile, rm } from "node:fs/promises";
+import type { Student } from "../../engine/engine.ts";
+import { forcedJudge, generateJudge, type Judge } from "../../method/probe/judge.ts";
+import { probeRationales } from "../../method/probe/probe.ts";
+import { randomSkips } from "../../method/probe/random-skips.ts";
+import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
+import type { ProbedRationale } from "../../method/probe/types.ts";
+import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
+import { writeTextAtomically } from "../../tensor/atomic-file.ts";
+import { exitCodes, SkipthinkError } from "../../util/errors.ts";
+import type { RunContext, RunData, RunStudent } from "../context.ts";
+import { runStage } from "../run-folder.ts";
+import type { Chunked } from "./chunk.ts";
+
+export interface ProbeResult {
+  rationales: number;
+  wrongWhenWhole: number;
+  candidates: number;
+  skipped: number;
+  meanTokensBefore: number;
+  meanTokensAfter: number;
+  truth: SkipTruth | undefined;
+  seconds: number;
+}
+
+export interface Probed {
+  result: ProbeResult;
+  hash: string;
+  skips: ProbedRationale[];
+}
+
+/** Rationales per block: what a killed run probes again at most. Fixed, so that batches are the same after a resume. */
+const blockSize = 256;
+
+export async function probeStage(
+  context: RunContext,
+  data: RunData,
+  base: RunStudent,
+  chunked: Chunked,
+): Promise<Probed> {
+  const { folder, recipe, reporter, engine } = context;
+  const title = "probe";
+  const inputs = { chunks: chunked.hash, probe: recipe.probe, data: data.hash };
+  const { result, hash, cached } = await runStage<ProbeResult>(
+    folder,
+    "probe",
+    inputs,
+    async (inputsHash) => {
+      reporter.stage(title);
+      const partial = folder.file("skips.partial.jsonl");
+      const done = await readPartial(partial, inputsHash);
+      if (done.length > 0) reporter.note(`resumed after ${done.length} rationales`);
+      const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
+      const started = performance.now();
+      try {
+        const judge = makeJudge(context, data, base, student);
+        const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
+        const { decision, onWrong, answerChunk, criterion, maxNllRise } = recipe.probe;
+        const options = { decision, onWrong, answerChunk, criterion, maxNllRise };
+        const total = base.encoded.length;
+        reporter.progress({ done: done.length, total, unit: "rationale" });
+        for (let from = done.length; from < total; from += blockSize) {
+          const block = base.encoded.slice(from, from + blockSize);
+          const probed = await probeRationales(student, block, boundaries, base.markers, judge, options);
+          await appendFile(partial, probed.map((one) => JSON.stringify(one) + "\n").join(""));
+          done.push(...probed);
+          reporter.progress({ done: done.length, total, unit: "rationale" });
+          if (context.stopRequested()) {
+            throw new SkipthinkError(`stopped after probing ${done.length} of ${total} rationales`, {
+              exitCode: exitCodes.interrupted,
+              remedy: "Run the same command with --resume to go on.",
+            });
+          }
+        }
+      } finally {
+        await student.close();
+      }
+      await folder.writeJsonLines(done, "skips.jsonl");
+      await rm(partial, { force: true });
+      return { ...summarize(data, base, done), seconds: (performance.now() - started) / 1000 };
+    },
+  );
+  if (cached) reporter.stageSkipped(title, "unchanged");
+  return { result, hash, skips: await folder.readJsonLines<ProbedRationale>("skips.jsonl") };
+}
+
+/** Kept steps by rationale id, as the skip-thinking methods train on them; `random` draws as many chunks by lot. */
+export function keptSteps(
+  skips: readonly ProbedRationale[],
+  random: { seed: number } | undefined,
+): Map<string, { keptSteps: number[]; dropped: boolean }> {
+  return new Map(
+    skips.map((probed) => [
+      probed.rationaleId,
+      random === undefined ? probed : randomSkips(probed, random.seed),
+    ]),
+  );
+}
+
+function makeJudge({ recipe }: RunContext, data: RunData, base: RunStudent, student: Student): Judge {
+  if (recipe.probe.verdict === "forced") return forcedJudge(student);
+  const gold = new Map(data.train.map(({ id, answer }) => [id, answer]));
+  return generateJudge(student, {
+    tokenizer: base.tokenizer,
+    maxNewTokens: 16,
+    batchSize: recipe.evaluate.batchSize,
+    isRight: (rationaleId, text) =>
+      answersEqual(data.answerKind, readAnswer(data.answerKind, `--> ${text}`), gold.get(rationaleId)!, data),
+  });
+}
+
+/** Whole lines of a partial file of the same probing; anything else is deleted. The first line names the inputs. */
+async function readPartial(path: string, inputsHash: string): Promise<ProbedRationale[]> {
+  const header = JSON.stringify({ inputs: inputsHash });
+  if (existsSync(path)) {
+    const [first, ...lines] = (await readFile(path, "utf8")).split("\n");
+    if (first === header) {
+      const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as ProbedRationale);
+      const kept = whole.slice(0, whole.length - (whole.length % blockSize));
+      await writeTextAtomically(path, [header, ...kept.map((one) => JSON.stringify(one)), ""].join("\n"));
+      return kept;
+    }
+  }
+  await writeTextAtomically(path, header + "\n");
+  return [];
+}
+
+function summarize(
+  data: RunData,
+  base: RunStudent,
+  skips: readonly ProbedRationale[],
+): Omit<ProbeResult, "seconds"> {
+  const rationales = new Map(data.train.map((rationale) => [rationale.id, rationale]));
+  const encoded = new Map(base.encoded.map((one) => [one.rationaleId, one]));
+  const chunks = skips.flatMap((probed) => probed.chunks);
+  const tokensOf = (id: string, steps: readonly number[]): number =>
+    steps.reduce((sum, step) => sum + encoded.get(id)!.steps[step]!.length, 0);
+  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const known = skips.flatMap(({ rationaleId, keptSteps: kept }) => {
+    const roles = rationales.get(rationaleId)?.roles;
+    return roles === undefined ? [] : [{ roles, keptSteps: kept }];
+  });
+  return {
+    rationales: skips.length,
+    wrongWhenWhole: skips.filter(({ wholeRight }) => !wholeRight).length,
+    candidates: chunks.filter(({ candidate }) => candidate).length,
+    skipped: chunks.filter(({ skipped }) => skipped).length,
+    meanTokensBefore: mean(
+      skips.map(({ rationaleId }) => tokensOf(rationaleId, [...encoded.get(rationaleId)!.steps.keys()])),
+    ),
+    meanTokensAfter: mean(skips.map(({ rationaleId, keptSteps: kept }) => tokensOf(rationaleId, kept))),
+    truth: known.length > 0 ? skipTruth(known) : undefined,
+  };
+}

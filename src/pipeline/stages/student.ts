@@ -1,0 +1,167 @@
+/** The student that every method starts from: the recipe's model, or a random one, with the markers in its tokenizer. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { averageBoundaries } from "../../method/chunk/boundaries.ts";
+import { checkLengths } from "../../method/items/batches.ts";
+import { answerItem, fullItem, stageItems } from "../../method/items/build.ts";
+import { encodeQuestion, encodeRationale } from "../../method/items/encode.ts";
+import { findMarkers, markerTokens } from "../../method/items/markers.ts";
+import { trainByteLevelBpe } from "../../students/bpe.ts";
+import {
+  gpt2ParameterShapes,
+  initializeGpt2,
+  newGpt2Config,
+  parseGpt2Config,
+} from "../../students/gpt2-config.ts";
+import { writeModelFolder } from "../../students/model-folder.ts";
+import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.ts";
+import { inputError } from "../../util/errors.ts";
+import type { RunContext, RunData, RunStudent } from "../context.ts";
+import { hashOf, runStage } from "../run-folder.ts";
+
+/** Where the base student that comes with the package lies. */
+export const builtinBaseFolder = resolve(import.meta.dirname, "../../../models/base");
+
+export function resolveModelFolder(model: string): string {
+  if (!model.startsWith("builtin:")) return model;
+  if (model === "builtin:base") return builtinBaseFolder;
+  throw inputError(
+    `there is no built-in student "${model}"`,
+    { key: "student.model" },
+    "The built-in student is builtin:base.",
+  );
+}
+
+/** @throws SkipthinkError (exit 2) for a model that does not load, or rationales that do not fit its context */
+export async function studentStage(context: RunContext, data: RunData): Promise<RunStudent> {
+  const { recipe } = context;
+  const base = await baseFolder(context, data);
+  const tokenizer = (await loadTokenizer(base.folder)).withAddedTokens(markerTokens(recipe.chunk.count));
+  const markers = findMarkers(tokenizer, recipe.chunk.count);
+  const probe = await context.engine.open(base.folder, { threads: recipe.threads });
+  const { contextLength, vocabularySize } = probe.capabilities();
+  await probe.close();
+  if (tokenizer.vocabularySize - markerTokens(recipe.chunk.count).length > vocabularySize) {
+    throw inputError(
+      `the tokenizer has ${tokenizer.vocabularySize} tokens with its markers, the model's embeddings ${vocabularySize}`,
+      { file: base.folder, key: "vocab_size" },
+      "The tokenizer belongs to another model: put the tokenizer.json of this model into the folder.",
+    );
+  }
+  const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale));
+  const kept = checkContext(context, encoded, markers, contextLength);
+  checkQuestions(context, data, tokenizer, contextLength);
+  return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, contextLength };
+}
+
+function checkContext(
+  { recipe, reporter }: RunContext,
+  encoded: RunStudent["encoded"],
+  markers: RunStudent["markers"],
+  contextLength: number,
+): RunStudent["encoded"] {
+  const tooLong = new Map<string, number>();
+  for (const one of encoded) {
+    const items = [
+      fullItem(one),
+      answerItem(one, markers),
+      ...stageItems(one, averageBoundaries(one.steps.length, recipe.chunk.count), markers),
+    ];
+    for (const { length } of checkLengths(items, contextLength)) {
+      tooLong.set(one.rationaleId, Math.max(length, tooLong.get(one.rationaleId) ?? 0));
+    }
+  }
+  if (tooLong.size === 0) return encoded;
+  const [id, length] = [...tooLong][0]!;
+  if (recipe.items.tooLong === "stop") {
+    throw inputError(
+      `rationale ${id} needs ${length} tokens, the student's context holds ${contextLength} (${tooLong.size} of ${encoded.length} rationales are too long)`,
+      { file: recipe.data?.train, key: id },
+      "Set items.tooLong=drop to leave them out, or take a student with a longer context.",
+    );
+  }
+  reporter.note(
+    `${tooLong.size} of ${encoded.length} rationales are longer than the context of ${contextLength} tokens and were left out`,
+  );
+  const kept = encoded.filter((one) => !tooLong.has(one.rationaleId));
+  if (kept.length === 0) {
+    throw inputError(
+      "no rationale fits the student's context",
+      { file: recipe.data?.train },
+      "Take a student with a longer context.",
+    );
+  }
+  return kept;
+}
+
+function checkQuestions(
+  { recipe }: RunContext,
+  data: RunData,
+  tokenizer: RunStudent["tokenizer"],
+  contextLength: number,
+): void {
+  for (const problem of [...data.dev, ...data.test]) {
+    const length = encodeQuestion(tokenizer, problem.question).length + 1;
+    if (length + 1 > contextLength) {
+      throw inputError(
+        `the question of problem ${problem.id} needs ${length} tokens, the student's context holds ${contextLength}`,
+        { file: recipe.data?.test, key: problem.id },
+        "Take a student with a longer context, or shorten the question.",
+      );
+    }
+  }
+}
+
+async function baseFolder(context: RunContext, data: RunData): Promise<{ folder: string; hash: string }> {
+  const { recipe, folder, reporter } = context;
+  const { model, random } = recipe.student;
+  if (random === undefined) {
+    const path = resolveModelFolder(model!);
+    if (!existsSync(join(path, "config.json"))) {
+      throw inputError(
+        "the student's folder has no config.json",
+        { file: path, key: "student.model" },
+        "Give a model folder in Hugging Face layout, or builtin:base.",
+      );
+    }
+    return {
+      folder: path,
+      hash: hashOf({ path, config: await readFile(join(path, "config.json"), "utf8") }),
+    };
+  }
+  const inputs = { random, seed: recipe.seed, data: data.hash };
+  const title = "random student";
+  const target = folder.student("base");
+  const { hash, cached } = await runStage(folder, "base", inputs, async () => {
+    reporter.stage(title);
+    const endOfText = "<|endoftext|>";
+    const texts = data.train.map(({ question, text, answer }) => `${question} ### ${text} --> ${answer}`);
+    const document = trainByteLevelBpe(texts, {
+      vocabularySize: random.vocabularySize,
+      endOfText,
+      splitDigits: true,
+    });
+    const tokenizer = tokenizerFromDocument(document);
+    const config = newGpt2Config({
+      ...random,
+      vocabularySize: tokenizer.vocabularySize,
+      endOfText: tokenizer.endOfSequence,
+    });
+    const parsed = parseGpt2Config(config, "config.json");
+    const weights = initializeGpt2(parsed, recipe.seed);
+    await writeModelFolder(target, {
+      config,
+      generationConfig: { bos_token_id: tokenizer.endOfSequence, eos_token_id: tokenizer.endOfSequence },
+      tensors: [...gpt2ParameterShapes(parsed)].map(([name, shape]) => ({
+        name,
+        shape,
+        data: weights.get(name)!,
+      })),
+    });
+    await tokenizer.save(target);
+    return {};
+  });
+  if (cached) reporter.stageSkipped(title, "unchanged");
+  return { folder: target, hash };
+}

@@ -1,0 +1,467 @@
+/** Trains one method's student: epochs of planned batches, chunk search between them, checkpoints, best-on-dev selection. */
+
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Student } from "../../engine/engine.ts";
+import { evaluateStudent } from "../../evaluate/evaluate.ts";
+import type { MethodName, MethodPlan } from "../../method/baselines/plan.ts";
+import { averageBoundaries } from "../../method/chunk/boundaries.ts";
+import { chunkRationales } from "../../method/chunk/chunk.ts";
+import { planEpoch } from "../../method/items/batches.ts";
+import type { PlannedBatch, TrainingItem } from "../../method/items/types.ts";
+import { writeTextAtomically } from "../../tensor/atomic-file.ts";
+import { exitCodes, SkipthinkError } from "../../util/errors.ts";
+import { type Budget, type Used, usedShare } from "../budget.ts";
+import {
+  type ChunkHistoryEntry,
+  loadCheckpoint,
+  saveCheckpoint,
+  type TrainingPosition,
+} from "../checkpoint.ts";
+import type { RunContext, RunData, RunStudent } from "../context.ts";
+import { DivergenceGuard } from "../guard.ts";
+import { learningRateAt } from "../learning-rate.ts";
+import { runStage } from "../run-folder.ts";
+
+export interface TrainResult {
+  /** Totals of this training and of the students it starts from. */
+  optimizerSteps: number;
+  trainedTokens: number;
+  trainingSeconds: number;
+  /** 1-based epoch whose student was kept. */
+  selectedEpoch: number;
+  devAccuracy: number | undefined;
+  bestOnTest: number | undefined;
+  history: ChunkHistoryEntry[];
+  /** Chunking at the end, by rationale id; undefined for methods without chunks. */
+  boundaries: Record<string, number[]> | undefined;
+}
+
+/** What a training starts from. */
+export interface Upstream {
+  /** Model folder of the student it starts from. */
+  model: string;
+  hash: string;
+  optimizerSteps: number;
+  trainedTokens: number;
+  trainingSeconds: number;
+  /** Chunking to use, where the method it starts from found one. */
+  boundaries?: Record<string, number[]> | undefined;
+  /** Steps kept by probing, by rationale id. */
+  skips?: ReadonlyMap<string, { keptSteps: number[]; dropped: boolean }> | undefined;
+}
+
+/** One line of metrics/<method>.jsonl. */
+export interface TrainMetrics {
+  step: number;
+  epoch: number;
+  stage: string;
+  loss: number;
+  learningRate: number;
+  gradientNorm: number;
+  tokens: number;
+  paddedTokens: number;
+  targetTokens: number;
+  trainedTokens: number;
+  seconds: number;
+  /** At the end of an epoch, where measured. */
+  devAccuracy?: number;
+}
+
+export async function trainStage(
+  context: RunContext,
+  data: RunData,
+  base: RunStudent,
+  plan: MethodPlan,
+  upstream: Upstream,
+): Promise<{ result: TrainResult; hash: string }> {
+  const { folder, recipe, reporter } = context;
+  const inputs = {
+    method: plan.name,
+    upstream: upstream.hash,
+    data: data.hash,
+    base: base.hash,
+    train: trainingSettings(context, plan.name),
+    items: recipe.items,
+    chunk: plan.needsChunks === "none" ? undefined : recipe.chunk,
+    select: { evaluate: recipe.train.select === "best" ? recipe.evaluate : undefined },
+    seed: recipe.seed,
+  };
+  const title = `train ${plan.name}`;
+  const { result, hash, cached } = await runStage<TrainResult>(
+    folder,
+    `train-${plan.name}`,
+    inputs,
+    async (inputsHash) => {
+      reporter.stage(title);
+      const training = new Training(context, data, base, plan, upstream, inputsHash);
+      return await training.run();
+    },
+  );
+  if (cached) reporter.stageSkipped(title, "unchanged");
+  return { result, hash };
+}
+
+export function budgetOf({ recipe }: Pick<RunContext, "recipe">, method: MethodName): Budget {
+  return recipe.train.budgets[method] ?? recipe.train.budget;
+}
+
+function trainingSettings(context: RunContext, method: MethodName): object {
+  const {
+    budget: _b,
+    budgets: _bs,
+    learningRates,
+    keepCheckpoints: _k,
+    checkpointEverySteps: _c,
+    ...rest
+  } = context.recipe.train;
+  return {
+    ...rest,
+    budget: budgetOf(context, method),
+    learningRate: learningRates[method] ?? rest.learningRate,
+  };
+}
+
+class Training {
+  private readonly context: RunContext;
+  private readonly data: RunData;
+  private readonly base: RunStudent;
+  private readonly plan: MethodPlan;
+  private readonly upstream: Upstream;
+  private readonly budget: Budget;
+  private readonly peak: number;
+  private readonly guard = new DivergenceGuard();
+  private position: TrainingPosition;
+  private student!: Student;
+  private readTokens = 0;
+
+  constructor(
+    context: RunContext,
+    data: RunData,
+    base: RunStudent,
+    plan: MethodPlan,
+    upstream: Upstream,
+    inputs: string,
+  ) {
+    this.context = context;
+    this.data = data;
+    this.base = base;
+    this.plan = plan;
+    this.upstream = upstream;
+    const { train } = context.recipe;
+    this.budget = budgetOf(context, plan.name);
+    this.peak = train.learningRates[plan.name] ?? train.learningRate;
+    this.position = {
+      inputs,
+      step: 0,
+      epoch: 0,
+      batch: 0,
+      trainedTokens: 0,
+      seconds: 0,
+      boundaries: undefined,
+      searchedEpoch: undefined,
+      history: [],
+      best: undefined,
+      bestOnTest: undefined,
+    };
+  }
+
+  async run(): Promise<TrainResult> {
+    const { folder, engine, recipe, reporter } = this.context;
+    const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = recipe.train;
+    this.student = await engine.open(this.upstream.model, {
+      optimizer: { beta1, beta2, epsilon, weightDecay, maxGradientNorm },
+      threads: recipe.threads,
+      vocabularySize: this.base.tokenizer.vocabularySize,
+      seed: recipe.seed,
+    });
+    try {
+      const found = await loadCheckpoint(
+        folder.checkpoints(this.plan.name),
+        this.student,
+        this.position.inputs,
+      );
+      if (found !== undefined) {
+        this.position = found;
+        reporter.note(`resumed at step ${found.step} of ${this.plan.name}`);
+      }
+      await this.rewindMetrics();
+      if (this.position.boundaries === undefined && this.plan.needsChunks !== "none") {
+        this.position.boundaries = this.upstream.boundaries ?? this.averageChunks();
+      }
+      while (usedShare(this.budget, this.used(0)) < 1) await this.epoch();
+      await this.finish();
+    } finally {
+      await this.student.close();
+    }
+    const { step, trainedTokens, seconds, best, history, boundaries, bestOnTest, epoch } = this.position;
+    return {
+      optimizerSteps: this.upstream.optimizerSteps + step,
+      trainedTokens: this.upstream.trainedTokens + trainedTokens,
+      trainingSeconds: this.upstream.trainingSeconds + seconds,
+      selectedEpoch: best?.epoch ?? epoch,
+      devAccuracy: best?.devAccuracy,
+      bestOnTest,
+      history,
+      boundaries,
+    };
+  }
+
+  private used(batches: number): Used {
+    const { step, trainedTokens, epoch, batch } = this.position;
+    return { step, trainedTokens, epoch, batch, batches };
+  }
+
+  private averageChunks(): Record<string, number[]> {
+    const { count } = this.context.recipe.chunk;
+    return Object.fromEntries(
+      this.base.encoded.map(({ rationaleId, steps }) => [
+        rationaleId,
+        averageBoundaries(steps.length, count),
+      ]),
+    );
+  }
+
+  private async epoch(): Promise<void> {
+    const { recipe, reporter } = this.context;
+    if (this.searchIsDue()) await this.search();
+    const batches = planEpoch(this.items(), {
+      seed: recipe.seed,
+      epoch: this.position.epoch,
+      itemsPerBatch: recipe.train.itemsPerBatch,
+      tokensPerBatch: recipe.train.tokensPerBatch,
+      oneStagePerBatch: this.plan.oneStagePerBatch,
+      schedule: recipe.items.schedule,
+    });
+    const totalSteps = this.expectedSteps(batches);
+    reporter.progress({ done: this.position.step, total: totalSteps, tokens: this.readTokens });
+    while (this.position.batch < batches.length && usedShare(this.budget, this.used(batches.length)) < 1) {
+      await this.step(batches, totalSteps);
+      if (this.context.stopRequested()) await this.interrupt();
+      if (this.position.step % recipe.train.checkpointEverySteps === 0) await this.checkpoint();
+    }
+    this.position.epoch += 1;
+    this.position.batch = 0;
+    await this.select();
+  }
+
+  private async step(batches: readonly PlannedBatch[], totalSteps: number): Promise<void> {
+    const { recipe, reporter, folder } = this.context;
+    const batch = batches[this.position.batch]!;
+    const share = usedShare(this.budget, this.used(batches.length));
+    const { schedule, warmUpSteps } = recipe.train;
+    const learningRate = learningRateAt(this.peak, schedule, warmUpSteps, this.position.step, share);
+    const started = performance.now();
+    const report = await this.student.train(batch.microBatches, learningRate);
+    const { position } = this;
+    position.seconds += (performance.now() - started) / 1000;
+    this.guard.check(report, batch, {
+      method: this.plan.name,
+      epoch: position.epoch,
+      step: position.step + 1,
+    });
+    position.step += 1;
+    position.batch += 1;
+    position.trainedTokens += report.targetTokens;
+    this.readTokens += report.tokens;
+    const line: TrainMetrics = {
+      step: position.step,
+      epoch: position.epoch,
+      stage: String(batch.stage),
+      loss: report.loss,
+      learningRate,
+      gradientNorm: report.gradientNorm,
+      tokens: report.tokens,
+      paddedTokens: report.paddedTokens,
+      targetTokens: report.targetTokens,
+      trainedTokens: position.trainedTokens,
+      seconds: position.seconds,
+    };
+    await appendFile(folder.metrics(this.plan.name), JSON.stringify(line) + "\n");
+    reporter.progress({
+      done: position.step,
+      total: Math.max(totalSteps, position.step),
+      loss: report.loss,
+      learningRate,
+      tokens: this.readTokens,
+    });
+  }
+
+  private items(): TrainingItem[] {
+    const { stageWeight, answerWeight, sttItems } = this.context.recipe.items;
+    const settings = { markers: this.base.markers, stageWeight, answerWeight, sttItems };
+    const items = this.base.encoded.flatMap((encoded) => {
+      const boundaries = this.position.boundaries?.[encoded.rationaleId];
+      const skips = this.upstream.skips?.get(encoded.rationaleId);
+      return this.plan.items(
+        {
+          encoded,
+          ...(boundaries === undefined ? {} : { boundaries }),
+          ...(skips === undefined ? {} : { skips }),
+        },
+        settings,
+      );
+    });
+    if (items.length === 0) {
+      throw new SkipthinkError(`${this.plan.name} has nothing to train on`, {
+        remedy:
+          "Every rationale was dropped: set probe.onWrong=keep, or train the chunk-wise student longer.",
+      });
+    }
+    return items;
+  }
+
+  /** Steps until the budget is used, as far as this epoch tells. */
+  private expectedSteps(batches: readonly PlannedBatch[]): number {
+    const { amount, unit } = this.budget;
+    if (unit === "optimizerSteps") return amount;
+    if (unit === "epochs") {
+      return this.position.step - this.position.batch + (amount - this.position.epoch) * batches.length;
+    }
+    const tokens = batches.reduce(
+      (sum, batch) => sum + batch.microBatches.flat().reduce((inner, { target }) => inner + target.length, 0),
+      0,
+    );
+    const left = amount - this.position.trainedTokens;
+    return this.position.step + Math.ceil((left * batches.length) / tokens);
+  }
+
+  private searchIsDue(): boolean {
+    const { warmUpEpochs, everyEpochs } = this.context.recipe.chunk;
+    const { epoch, batch, searchedEpoch } = this.position;
+    return (
+      this.plan.needsChunks === "search" &&
+      this.plan.startsFrom === undefined &&
+      batch === 0 &&
+      searchedEpoch !== epoch &&
+      epoch >= warmUpEpochs &&
+      (epoch - warmUpEpochs) % everyEpochs === 0
+    );
+  }
+
+  private async search(): Promise<void> {
+    const { recipe } = this.context;
+    const { position } = this;
+    const started = performance.now();
+    const before = this.student.counters().scoredSequences;
+    const previous = new Map(Object.entries(position.boundaries!));
+    const { count, search, context, sharedMarker, maxSweeps } = recipe.chunk;
+    const options = { count, search, context, sharedMarker, maxSweeps };
+    const found = await chunkRationales(
+      this.student,
+      this.base.encoded,
+      this.base.markers,
+      options,
+      previous,
+    );
+    const seconds = (performance.now() - started) / 1000;
+    position.seconds += seconds;
+    const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+    position.history.push({
+      epoch: position.epoch,
+      meanObjectiveBefore: mean(found.map(({ objectiveBefore }) => objectiveBefore)),
+      meanObjectiveAfter: mean(found.map(({ objectiveAfter }) => objectiveAfter)),
+      changed: found.filter(
+        ({ boundaries, boundariesBefore }) => boundaries.join() !== boundariesBefore.join(),
+      ).length,
+      rationales: found.length,
+      scoredSequences: this.student.counters().scoredSequences - before,
+      seconds,
+    });
+    position.boundaries = Object.fromEntries(
+      found.map(({ rationaleId, boundaries }) => [rationaleId, boundaries]),
+    );
+    position.searchedEpoch = position.epoch;
+    await this.checkpoint();
+  }
+
+  /** At the end of an epoch: measures the dev split and keeps the student if it is the best so far. */
+  private async select(): Promise<void> {
+    const { recipe, folder, reporter } = this.context;
+    const { position } = this;
+    const isLast = usedShare(this.budget, this.used(0)) >= 1;
+    if (recipe.train.select === "last" && !recipe.evaluate.testEveryEpoch) return;
+    if (position.epoch % recipe.train.devEveryEpochs !== 0 && !isLast) return;
+    if (recipe.evaluate.testEveryEpoch) {
+      const accuracy = await this.measure(this.data.test);
+      position.bestOnTest = Math.max(position.bestOnTest ?? 0, accuracy);
+    }
+    if (recipe.train.select === "last") return;
+    const devAccuracy = await this.measure(this.data.dev);
+    reporter.note(`epoch ${position.epoch}: dev accuracy ${(100 * devAccuracy).toFixed(1)} %`);
+    // A later epoch wins a tie: it has seen more data.
+    if (position.best === undefined || devAccuracy >= position.best.devAccuracy) {
+      position.best = { epoch: position.epoch, devAccuracy };
+      await this.student.saveModel(folder.student(this.plan.name));
+    }
+    await this.checkpoint();
+  }
+
+  private async measure(problems: RunData["dev"]): Promise<number> {
+    const { recipe } = this.context;
+    const { accuracy } = await evaluateStudent(this.student, problems, {
+      tokenizer: this.base.tokenizer,
+      markers: this.base.markers,
+      usesMarkers: this.plan.usesMarkers,
+      answerKind: this.data.answerKind,
+      caseSensitive: this.data.caseSensitive,
+      maxNewTokens: recipe.evaluate.maxNewTokens,
+      batchSize: recipe.evaluate.batchSize,
+      latencyProblems: 0,
+    });
+    return accuracy;
+  }
+
+  private async finish(): Promise<void> {
+    const { recipe, folder } = this.context;
+    const target = folder.student(this.plan.name);
+    if (recipe.train.select === "last") await this.student.saveModel(target);
+    await this.base.tokenizer.save(target);
+    const card = {
+      method: this.plan.name,
+      usesMarkers: this.plan.usesMarkers,
+      chunks: this.plan.needsChunks === "none" ? 0 : recipe.chunk.count,
+      answerKind: this.data.answerKind,
+      caseSensitive: this.data.caseSensitive,
+      maxNewTokens: recipe.evaluate.maxNewTokens,
+    };
+    await writeTextAtomically(`${target}/skipthink.json`, JSON.stringify(card, null, 2) + "\n");
+  }
+
+  private async checkpoint(): Promise<void> {
+    const { folder, recipe } = this.context;
+    await saveCheckpoint(
+      folder.checkpoints(this.plan.name),
+      this.student,
+      this.position,
+      recipe.train.keepCheckpoints,
+    );
+  }
+
+  private async interrupt(): Promise<never> {
+    await this.checkpoint();
+    throw new SkipthinkError(
+      `stopped at step ${this.position.step} of ${this.plan.name}; a checkpoint is saved`,
+      {
+        exitCode: exitCodes.interrupted,
+        remedy: "Run the same command with --resume to go on.",
+      },
+    );
+  }
+
+  /** Drops metrics of steps after the checkpoint, which are trained again. */
+  private async rewindMetrics(): Promise<void> {
+    const path = this.context.folder.metrics(this.plan.name);
+    await mkdir(dirname(path), { recursive: true });
+    const old = existsSync(path) ? await readFile(path, "utf8") : "";
+    const kept = old.split("\n").filter((line) => {
+      try {
+        return (JSON.parse(line) as TrainMetrics).step <= this.position.step;
+      } catch {
+        return false; // the line that a killed process did not finish
+      }
+    });
+    await writeTextAtomically(path, kept.map((line) => line + "\n").join(""));
+  }
+}
