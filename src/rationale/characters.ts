@@ -6,6 +6,8 @@ export const lineBreakClass = 2;
 export const terminatorClass = 4;
 /** Quotes, brackets and emphasis that may stand between a sentence's mark and the space after it. */
 export const closerClass = 8;
+/** First characters of code and LaTeX spans. */
+export const spanClass = 16;
 
 const classes = new Uint8Array(0x10000);
 
@@ -23,6 +25,7 @@ mark(
 );
 mark(".?!…。！？｡", terminatorClass);
 mark("\"'”’)]}»*_」』）", closerClass);
+mark("`$\\", spanClass);
 
 /** The class flags of the code unit at `index`; 0 past either end of the text. */
 export function classAt(text: string, index: number): number {

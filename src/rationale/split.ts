@@ -10,7 +10,14 @@ import {
   sentenceStarters,
   units,
 } from "./abbreviations.ts";
-import { classAt, closerClass, lineBreakClass, spaceClass, terminatorClass } from "./characters.ts";
+import {
+  classAt,
+  closerClass,
+  lineBreakClass,
+  spaceClass,
+  spanClass,
+  terminatorClass,
+} from "./characters.ts";
 import { SpanFinder } from "./spans.ts";
 
 /** How far the rules look around a period; keeps every decision constant-time. */
@@ -57,7 +64,7 @@ export function splitSteps(text: string): string[] {
       continue;
     }
     if (contentStart < 0) contentStart = position;
-    const span = spans.at(position);
+    const span = flags & spanClass ? spans.at(position) : undefined;
     if (span !== undefined) {
       position = span.end;
       if (span.kind === "math" && classAt(text, span.contentEnd - 1) & terminatorClass) {

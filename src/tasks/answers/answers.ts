@@ -88,7 +88,7 @@ export function normalizeGold(kind: AnswerKind, gold: string): string | undefine
     if (bare !== undefined) return bare <= reading.last ? bare : undefined;
   }
   if (reading.form === "yesNo") {
-    const truth = /^\s*(true|false)\s*\.?\s*$/i.exec(text)?.[1]?.toLowerCase();
+    const truth = /^(true|false)\s*\.?$/i.exec(text)?.[1]?.toLowerCase();
     if (truth !== undefined) return truth === "true" ? "yes" : "no";
   }
   const found = candidates(reading, text, "first");
