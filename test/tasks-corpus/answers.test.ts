@@ -74,12 +74,12 @@ function stateAfter(story: string): Map<string, string> {
 
 describe("single swaps", () => {
   it("state the right new state in stories", () => {
-    for (const story of stories("swapStory", 400)) stateAfter(story);
+    for (const story of stories("swapStory", 200)) stateAfter(story);
   });
 
   it("are answered right in questions", () => {
     const checked = { letter: 0, thing: 0, person: 0 };
-    for (const { question, rationale, answer } of formatted("swapQuestion", 800)) {
+    for (const { question, rationale, answer } of formatted("swapQuestion", 400)) {
       const after = stateAfter(`${question} ### ${rationale}`);
       const options = new Map(
         [...question.matchAll(/\(([A-E])\) ((\w+) \w+)/g)].map((match) => [match[1]!, match[3]!]),
@@ -96,7 +96,7 @@ describe("single swaps", () => {
         checked.thing++;
       }
     }
-    for (const count of Object.values(checked)) expect(count).toBeGreaterThan(80);
+    for (const count of Object.values(checked)) expect(count).toBeGreaterThan(40);
   });
 });
 
@@ -104,7 +104,7 @@ describe("numbers", () => {
   it("every equation anywhere holds", () => {
     const random = new RandomStream(3, "test/equations");
     let seen = 0;
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 1500; i++) {
       for (const [text, a, operator, b, c] of corpusDocument(random).matchAll(
         /(\d+) ([-+x*/]) (\d+) = (\d+)/g,
       )) {
@@ -121,21 +121,19 @@ describe("numbers", () => {
         seen++;
       }
     }
-    expect(seen).toBeGreaterThan(1500);
+    expect(seen).toBeGreaterThan(800);
   });
 
   it("stories use the operation that they describe", () => {
     for (const { question, answer } of formatted("sumStories", 500)) {
       const [a, b] = [...question.matchAll(/\d+/g)].map((match) => Number(match[0])) as [number, number];
-      const expected = /each|every|packs of| a day/i.test(question)
-        ? /shares|equal groups|packs \d+ \w+ into/.test(question)
-          ? a / b
-          : a * b
-        : /equal|the same number/.test(question)
-          ? a / b
-          : /left|still on|How many more|good/.test(question)
-            ? a - b
-            : a + b;
+      const rules: [RegExp, number][] = [
+        [/equal|the same number/, a / b],
+        [/each|every| a day/i, a * b],
+        [/left|How many more/, a - b],
+        [/./, a + b],
+      ];
+      const expected = rules.find(([words]) => words.test(question))![1];
       expect([question, Number(answer)]).toEqual([question, expected]);
     }
   });
@@ -144,9 +142,9 @@ describe("numbers", () => {
     const seen = new Set<string>();
     const random = new RandomStream(9, "test/coverage");
     for (let i = 0; i < 6000; i++)
-      for (const match of corpusKinds.drill!.write(random).match(/\d+ [-+x] \d+/g) ?? []) seen.add(match);
+      for (const match of corpusKinds.drill!.write(random).match(/\d+ [-+*] \d+/g) ?? []) seen.add(match);
     for (let a = 1; a <= 12; a++)
-      for (let b = 1; b <= 12; b++) expect(seen.has(`${a} x ${b}`), `${a} x ${b}`).toBe(true);
+      for (let b = 1; b <= 12; b++) expect(seen.has(`${a} * ${b}`), `${a} * ${b}`).toBe(true);
     for (let a = 0; a <= 20; a++)
       for (let b = 0; b <= 20; b++) expect(seen.has(`${a} + ${b}`), `${a} + ${b}`).toBe(true);
     const sums = [...seen].filter((text) => text.includes("+")).length;
@@ -202,7 +200,7 @@ describe("letters", () => {
 describe("coins", () => {
   it("turn when flipped and stay when not", () => {
     let seen = 0;
-    for (const story of stories("coin", 800)) {
+    for (const story of stories("coin", 400)) {
       const start = /(heads|tails)/.exec(story)?.[1];
       const person = new RegExp(name).exec(story)?.[0];
       if (start === undefined || person === undefined) continue;
@@ -217,55 +215,49 @@ describe("coins", () => {
       }
       seen++;
     }
-    expect(seen).toBeGreaterThan(1000);
+    expect(seen).toBeGreaterThan(500);
   });
 });
 
 describe("dates", () => {
-  const counts: Record<string, number> = {
-    a: 1,
-    one: 1,
-    two: 2,
-    three: 3,
-    four: 4,
-    five: 5,
-    six: 6,
-    seven: 7,
-    eight: 8,
-    nine: 9,
-    ten: 10,
-  };
+  const counts: Record<string, number> = { a: 1, one: 1, two: 2, three: 3 };
+  const dayText = "\\d\\d/\\d\\d/\\d{4}";
 
-  /** Counts day by day, so that it shares nothing with the generator's calendar. */
-  function step(date: string, phrase: string): string {
+  /** Goes day by day, so that it shares nothing with the generator's calendar. */
+  function move(date: string, count: number, unit: string, back: boolean): string {
     let [month, day, year] = date.split("/").map(Number) as [number, number, number];
-    const match = /(\w+) (day|week|month|year)s? (ago|later|from)/i.exec(phrase);
-    const size = match === null ? 1 : (counts[match[1]!.toLowerCase()] ?? Number(match[1]));
-    const back = /yesterday|ago/i.test(phrase);
-    if (match?.[2] === "year") year += back ? -1 : 1;
-    else if (match?.[2] === "month") {
-      month += back ? -1 : 1;
+    const length = (): number => {
+      if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+      return [4, 6, 9, 11].includes(month) ? 30 : 31;
+    };
+    for (let i = 0; i < (unit === "week" ? count * 7 : count); i++) {
+      if (unit === "year") year += back ? -1 : 1;
+      else if (unit === "month") month += back ? -1 : 1;
+      else day += back ? -1 : 1;
+      if (day === 0) month -= 1;
+      else if (day > length()) [day, month] = [1, month + 1];
       if (month === 0) [month, year] = [12, year - 1];
       if (month === 13) [month, year] = [1, year + 1];
-    } else {
-      const length = (): number => {
-        if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
-        return [4, 6, 9, 11].includes(month) ? 30 : 31;
-      };
-      for (let i = 0; i < size * (match?.[2] === "week" ? 7 : 1); i++) {
-        day += back ? -1 : 1;
-        if (day === 0) {
-          month -= 1;
-          if (month === 0) [month, year] = [12, year - 1];
-          day = length();
-        } else if (day > length()) {
-          day = 1;
-          month += 1;
-          if (month === 13) [month, year] = [1, year + 1];
-        }
-      }
+      if (day === 0) day = length();
     }
     return `${String(month).padStart(2, "0")}/${String(day).padStart(2, "0")}/${year}`;
+  }
+
+  /** The known date of a story and the date that its one relative step leads to. */
+  function solved(story: string): { known: string; reached: string } {
+    const amount = /\b(a|one|two|three|\d+) (day|week|month|year)s?\b/i.exec(story);
+    const count = amount === null ? 1 : (counts[amount[1]!.toLowerCase()] ?? Number(amount[1]));
+    const unit = amount?.[2] ?? "day";
+    const lookedBack = new RegExp(`(?:ago (?:it|the date)|Yesterday) was (${dayText})\\. .*today`).exec(
+      story,
+    )?.[1];
+    const lookedAhead = new RegExp(`(?:it will be|Tomorrow is) (${dayText})\\. .*today`).exec(story)?.[1];
+    if (lookedBack !== undefined) return { known: lookedBack, reached: move(lookedBack, count, unit, false) };
+    if (lookedAhead !== undefined)
+      return { known: lookedAhead, reached: move(lookedAhead, count, unit, true) };
+    const known = new RegExp(dayText).exec(story)![0];
+    const back = /yesterday|ago|before|back|minus|taking/i.test(story);
+    return { known, reached: move(known, count, unit, back) };
   }
 
   /** Rewrites "March 5, 2019" to 03/05/2019. */
@@ -278,29 +270,26 @@ describe("dates", () => {
 
   it("are one right step apart", () => {
     let seen = 0;
-    for (const story of stories("dateSteps", 800).map(numeric)) {
-      const phrase = /yesterday|tomorrow|\w+ (?:day|week|month|year)s? (?:ago|later|from)/i.exec(story)![0];
+    for (const story of stories("dateSteps", 400).map(numeric)) {
       const body = story.replace(/ Which choice is true\?[^#]*/, " ");
-      const dates = body.match(/\d\d\/\d\d\/\d{4}/g)!;
-      const today = /[Tt]oday is (\d\d\/\d\d\/\d{4})/.exec(body)?.[1] ?? dates[0]!;
-      const then = step(today, phrase);
-      for (const date of dates) expect([story, [today, then].includes(date)]).toEqual([story, true]);
-      expect(dates).toContain(then);
+      const { known, reached } = solved(body.replace(/As \w+ \d+ has \d+ days, /, ""));
+      const dates = body.match(new RegExp(dayText, "g"))!;
+      for (const date of dates) expect([story, [known, reached].includes(date)]).toEqual([story, true]);
       const choices = new Map(
         [...story.matchAll(/\(([A-F])\) (\d\d\/\d\d\/\d{4})/g)].map((match) => [match[1]!, match[2]!]),
       );
       const answer = / --> (.*)$/.exec(story)?.[1];
-      if (choices.size > 0) expect(choices.get(answer!)).toBe(then);
-      else if (answer !== undefined) expect(answer).toBe(/What is the date today/.test(story) ? today : then);
+      if (choices.size > 0) expect(choices.get(answer!)).toBe(reached);
+      else if (answer !== undefined) expect(answer).toBe(reached);
       seen++;
     }
-    expect(seen).toBeGreaterThan(1000);
+    expect(seen).toBeGreaterThan(500);
   });
 
   it("are read and written right", () => {
     for (const story of stories("dateReading", 500)) {
       const match =
-        /^(\d\d\/\d\d\/\d{4}) is (.+)\.$/.exec(story) ?? /^Write (.+) in MM.* --> (.+)$/.exec(story);
+        /^(\d\d\/\d\d\/\d{4}) is ([A-Z].+)\.$/.exec(story) ?? /^Write (.+) in MM.* --> (.+)$/.exec(story);
       if (match !== null) expect(numeric(match[1]!)).toBe(numeric(match[2]!));
     }
   });
@@ -311,7 +300,7 @@ describe("reading", () => {
     "%s: the answer stands in the one clause that names what is asked",
     (kind) => {
       for (const { question, answer } of formatted(kind, 300)) {
-        const cut = question.search(/(?:Who|What|Where|Which|In which)\b[^?]*\?$/);
+        const cut = question.search(/(?:Who(?:se)?|What|When|Where|Which|In which)\b[^?]*\?$/);
         const clauses = question.slice(0, cut).split(/[.,] (?:and )?| and (?=[A-Z])/);
         const ask = question.slice(cut);
         const fits = clauses.filter((clause) => {

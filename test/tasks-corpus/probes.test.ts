@@ -58,7 +58,7 @@ const solve: Record<string, (prompt: string) => string> = {
 };
 
 function compute(prompt: string): string {
-  const [, a, operator, b] = /(\d+) ([-+x]) (\d+) =$/.exec(prompt)!;
+  const [, a, operator, b] = /(\d+) ([-+*]) (\d+) =$/.exec(prompt)!;
   const [left, right] = [Number(a), Number(b)];
   return ` ${operator === "+" ? left + right : operator === "-" ? left - right : left * right}.`;
 }

@@ -3,7 +3,7 @@ import type { RandomStream } from "../../util/random.ts";
 import { countedThings, names } from "../builtin/words.ts";
 import { chance, sample, several, studentForm } from "./text.ts";
 
-export type Operator = "+" | "-" | "x" | "/";
+export type Operator = "+" | "-" | "*" | "/";
 
 /** a op b = c, all whole numbers. */
 export interface Sum {
@@ -17,36 +17,42 @@ export interface Sum {
 export function drawSum(random: RandomStream, operator: Operator): Sum {
   switch (operator) {
     case "+": {
-      const top = random.pick([10, 20, 50, 100, 100, 150]);
+      const top = random.pick([10, 20, 50, 100, 100, 150, 180]);
       const a = random.between(0, top);
       const b = random.between(0, random.pick([10, 20, top, Math.max(0, 200 - a)]));
       return { a, b, operator, c: a + b };
     }
     case "-": {
-      const a = random.between(0, random.pick([10, 20, 50, 100, 100, 200]));
+      const a = random.between(0, random.pick([20, 50, 100, 100, 200, 200]));
       const b = random.between(0, chance(random, 0.5) ? a : Math.min(a, 20));
       return { a, b, operator, c: a - b };
     }
-    case "x": {
-      const wide = chance(random, 0.3);
-      const a = random.between(wide ? 0 : 1, wide ? 20 : 12);
-      const b = random.between(wide ? 0 : 1, wide ? 10 : 12);
+    case "*": {
+      const [a, b] = drawFactors(random);
       return chance(random, 0.5) ? { a, b, operator, c: a * b } : { a: b, b: a, operator, c: a * b };
     }
     case "/": {
-      const b = random.between(1, 12);
-      const c = random.between(0, 12);
-      return { a: b * c, b, operator, c };
+      const [c, b] = drawFactors(random);
+      return b === 0 ? { a: 0, b: 2, operator, c: 0 } : { a: b * c, b, operator, c };
     }
     default:
       return operator satisfies never;
   }
 }
 
-const operators: readonly Operator[] = ["+", "+", "+", "-", "-", "-", "x", "x", "/"];
+/** The multiplication table to 12, tens and teens by small numbers, and products below 200 of a small number. */
+function drawFactors(random: RandomStream): [number, number] {
+  const draw = random.next();
+  if (draw < 0.6) return [random.between(1, 12), random.between(1, 12)];
+  if (draw < 0.75) return [random.between(0, 20), random.between(0, 10)];
+  const small = random.between(2, 10);
+  return [random.between(2, Math.floor(199 / small)), small];
+}
+
+const operators: readonly Operator[] = ["+", "+", "+", "-", "-", "-", "*", "*", "/"];
 
 function spokenSum({ a, b, operator, c }: Sum, random: RandomStream): string {
-  const words = { "+": "plus", "-": "minus", x: "times", "/": "divided by" }[operator];
+  const words = { "+": "plus", "-": "minus", "*": "times", "/": "divided by" }[operator];
   switch (random.below(5)) {
     case 0:
       return `${a} ${words} ${b} is ${c}.`;
@@ -67,10 +73,10 @@ export function writeDrill(random: RandomStream): string {
   const only = chance(random, 0.5) ? random.pick(operators) : undefined;
   if (chance(random, 0.75)) {
     const joint = random.pick(["\n", ", ", "; ", ". "]);
-    const sign = chance(random, 0.15) ? "*" : "x";
+    const sign = chance(random, 0.15) ? "x" : "*";
     return Array.from({ length: count }, () => {
       const { a, b, operator, c } = drawSum(random, only ?? random.pick(operators));
-      return `${a} ${operator === "x" ? sign : operator} ${b} = ${c}`;
+      return `${a} ${operator === "*" ? sign : operator} ${b} = ${c}`;
     }).join(joint);
   }
   return Array.from({ length: Math.ceil(count / 2) }, () =>
@@ -79,17 +85,19 @@ export function writeDrill(random: RandomStream): string {
 }
 
 const gains = ["buys", "finds", "gets", "wins", "collects", "receives"] as const;
-const losses = ["gives away", "loses", "sells", "uses", "throws away", "gives a friend"] as const;
+const losses = ["gives away", "loses", "sells", "uses", "throws away"] as const;
 
-/** A situation of one operation with its question. */
+/** A situation of one operation: what is so before, the clause that asks for the operation, and the question. */
 interface Story {
   sum: Sum;
-  text: string;
+  before: string;
+  clause: string;
   question: string;
+  /** What the result counts. */
   unit: string;
 }
 
-/** A number that reads well before a plural: not 0 and not 1. */
+/** Numbers that read well before a plural: not 0 and not 1. */
 function plain({ a, b, c }: Sum): boolean {
   return a > 1 && b > 1 && c > 1;
 }
@@ -100,80 +108,118 @@ function drawStory(random: RandomStream): Story {
   while (!plain(sum)) sum = drawSum(random, operator);
   const { a, b } = sum;
   const [name, friend] = sample(random, names, 2) as [string, string];
-  const [unit, second] = sample(random, countedThings, 2) as [string, string];
-  const stories: [string, string][] = {
-    "+": (): [string, string][] => [
-      [
-        `${name} has ${a} ${unit} and ${random.pick(gains)} ${b} more.`,
-        `How many ${unit} does ${name} have now?`,
-      ],
-      [`${name} has ${a} ${unit} and ${friend} has ${b} ${unit}.`, `How many ${unit} do they have together?`],
-      [`${friend} gives ${b} ${unit} to ${name}, who had ${a}.`, `How many ${unit} does ${name} have now?`],
-      [`A box has ${a} ${unit} and ${b} ${second}.`, "How many things are in the box in total?"],
-      [
-        `${name} had ${a} ${unit}. Then ${name} ${random.pick(gains)} ${b} ${unit}.`,
-        `How many ${unit} does ${name} have?`,
-      ],
-      [`${name} has ${b} more ${unit} than ${friend}, who has ${a}.`, `How many ${unit} does ${name} have?`],
+  const unit = random.pick(countedThings);
+  const later = random.pick(["", "Then ", "Later, "]);
+  const first = random.pick([
+    `${name} has ${a} ${unit}.`,
+    `${name} has ${a} ${unit} at first.`,
+    `${name} starts with ${a} ${unit}.`,
+    `At the start, ${name} has ${a} ${unit}.`,
+  ]);
+  const now = random.pick([`How many ${unit} does ${name} have now?`, `How many ${unit} does ${name} have?`]);
+  const left = random.pick([`How many ${unit} are left?`, `How many ${unit} does ${name} have left?`]);
+  const holder = random.pick(["boxes", "bags", "packs", "baskets"]);
+  const stories: [string, string, string, string?][] = {
+    "+": (): [string, string, string, string?][] => [
+      [`${first} ${later}`, `${name} ${random.pick(gains)} ${b} more ${unit}`, now],
+      [`${first} ${later}`, `${name} ${random.pick(gains)} ${b} ${unit}`, now],
+      [`${first} ${later}`, `${friend} gives ${name} ${b} ${unit}`, now],
+      [`${first} ${later}`, `${name} gets ${b} ${unit} from ${friend}`, now],
+      [`${first} `, `${friend} has ${b} ${unit}`, `How many ${unit} do ${name} and ${friend} have together?`],
+      [`${first} `, `${friend} has ${b} more ${unit} than ${name}`, `How many ${unit} does ${friend} have?`],
     ],
-    "-": (): [string, string][] => [
+    "-": (): [string, string, string, string?][] => [
+      [`${first} ${later}`, `${name} ${random.pick(losses)} ${b} ${unit}`, left],
+      [`${first} ${later}`, `${name} gives ${b} ${unit} to ${friend}`, left],
+      [`${first} ${later}`, `${friend} takes ${b} of the ${unit}`, left],
+      [`There are ${a} ${unit} on the table. `, `${name} takes ${b} of them`, `How many ${unit} are left?`],
       [
-        `${name} has ${a} ${unit} and ${random.pick(losses)} ${b} of them.`.replace(
-          "gives a friend",
-          "gives a friend",
-        ),
-        `How many ${unit} are left?`,
-      ],
-      [
-        `${name} had ${a} ${unit}. ${name} gave ${b} ${unit} to ${friend}.`,
-        `How many ${unit} does ${name} have left?`,
-      ],
-      [
-        `There are ${a} ${unit} on the table. ${name} takes ${b} of them.`,
-        `How many ${unit} are still on the table?`,
-      ],
-      [
-        `${name} has ${a} ${unit} and ${friend} has ${b}.`,
+        `${first} `,
+        `${friend} has only ${b} ${unit}`,
         `How many more ${unit} does ${name} have than ${friend}?`,
       ],
-      [`${name} needs ${a} ${unit} and has ${b}.`, `How many more ${unit} does ${name} need?`],
-      [`${name} had ${a} ${unit}, but ${b} ${unit} were broken.`, `How many good ${unit} are there?`],
-    ],
-    x: (): [string, string][] => [
-      [`${name} has ${a} boxes with ${b} ${unit} each.`, `How many ${unit} does ${name} have?`],
-      [`There are ${a} bags, and every bag holds ${b} ${unit}.`, `How many ${unit} are there in total?`],
-      [`${name} buys ${a} packs of ${b} ${unit}.`, `How many ${unit} does ${name} buy?`],
-      [`Each of ${a} children has ${b} ${unit}.`, `How many ${unit} do they have in all?`],
-      [`${name} collects ${b} ${unit} a day for ${a} days.`, `How many ${unit} does ${name} collect?`],
-    ],
-    "/": (): [string, string][] => [
-      [`${name} shares ${a} ${unit} equally among ${b} friends.`, `How many ${unit} does each friend get?`],
-      [`${a} ${unit} are put into ${b} equal groups.`, `How many ${unit} are in each group?`],
       [
-        `${name} packs ${a} ${unit} into ${b} boxes, the same number in each.`,
-        `How many ${unit} are in one box?`,
+        `${name} needs ${a} ${unit}. `,
+        `${name} has ${b} ${unit}`,
+        `How many more ${unit} does ${name} need?`,
+      ],
+    ],
+    "*": (): [string, string, string, string?][] => [
+      ["", `${name} buys ${a} ${holder} with ${b} ${unit} in each`, `How many ${unit} are in the ${holder}?`],
+      [
+        "",
+        `There are ${a} ${holder}, and each of them holds ${b} ${unit}`,
+        `How many ${unit} are there in total?`,
+      ],
+      ["", `Each of ${a} children has ${b} ${unit}`, `How many ${unit} do they have in all?`],
+      ["", `${name} collects ${a} ${unit} a day for ${b} days`, `How many ${unit} does ${name} collect?`],
+      [
+        `${first} `,
+        `${name} sells all the ${unit} for ${b} dollars each`,
+        `How many dollars does ${name} get?`,
+        "dollars",
+      ],
+    ],
+    "/": (): [string, string, string, string?][] => [
+      [
+        `${first} `,
+        `${name} shares all the ${unit} equally among ${b} friends`,
+        `How many ${unit} does each friend get?`,
+      ],
+      ["", `${a} ${unit} are put into ${b} equal groups`, `How many ${unit} are in each group?`],
+      [
+        `${first} `,
+        `${name} puts all the ${unit} into ${b} bags, the same number in each`,
+        `How many ${unit} are in each bag?`,
       ],
     ],
   }[operator]();
-  const [text, question] = random.pick(stories);
-  return { sum, text, question, unit };
+  const [before, clause, question, result] = random.pick(stories);
+  return { sum, before, clause, question, unit: result ?? unit };
+}
+
+/** "We add 5 to 20" and the like. */
+function doing({ a, b, operator }: Sum): string {
+  switch (operator) {
+    case "+":
+      return `We add ${b} to ${a}`;
+    case "-":
+      return `We take ${b} away from ${a}`;
+    case "*":
+      return `We multiply ${a} by ${b}`;
+    case "/":
+      return `We divide ${a} by ${b}`;
+    default:
+      return operator satisfies never;
+  }
 }
 
 function storyText(random: RandomStream): string {
-  const { sum, text, question, unit } = drawStory(random);
+  const { sum, before, clause, question, unit } = drawStory(random);
   const { a, b, operator, c } = sum;
   const equation = `${a} ${operator} ${b} = ${c}`;
+  // Inside a sentence only a name may keep its capital.
+  const inner = clause.replace(/^(There|Each)/, (word) => word.toLowerCase());
   const result = random.pick([
     `${equation}.`,
     `We compute ${equation}.`,
-    `That is ${equation} ${unit}.`,
-    `So there are ${equation} of them.`.replace("of them", unit),
-    `The result is ${equation}.`,
+    `${clause}, so ${equation}.`,
+    `${clause}: ${equation}.`,
+    `${clause}, which gives ${equation} ${unit}.`,
+    `Since ${inner}, we have ${equation}.`,
+    `Because ${inner}, we get ${equation}.`,
+    `${doing(sum)}, so ${equation}.`,
+    `${doing(sum)}: ${equation}.`,
+    `This makes ${equation} ${unit}.`,
+    `Now we have ${equation} ${unit}.`,
     `${equation}, so the answer is ${c}.`,
   ]);
-  if (chance(random, 0.55)) return studentForm(`${text} ${question}`, result, String(c));
-  if (chance(random, 0.3)) return `${text} ${question} ${equation}.`;
-  return `${text} ${question} ${result}`;
+  const close = result.includes("answer")
+    ? ""
+    : random.pick(["", "", ` So the answer is ${c}.`, ` The answer is ${c} ${unit}.`]);
+  const text = `${before}${clause}. ${question}`;
+  if (chance(random, 0.55)) return studentForm(text, result + close, String(c));
+  return `${text} ${result}${close}`;
 }
 
 export function writeSumStories(random: RandomStream): string {

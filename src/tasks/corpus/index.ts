@@ -10,6 +10,7 @@ import { writeInduction, writeListCopy, writeOrder, writeRestatement } from "./c
 import { writeContainers, writeSettings, writeWalks } from "./latest.ts";
 import { writeEveryday, writeReasoningTalk, writeYesNo } from "./prose.ts";
 import { writeChoices, writeLongRecall, writeRecall } from "./recall.ts";
+import { writeRemarks } from "./remarks.ts";
 import { writeAlphabet, writeJoining, writeSpelling, writeWordPlaces } from "./spelling.ts";
 import { writeSwapQuestion, writeSwapStory } from "./tracking.ts";
 
@@ -47,6 +48,7 @@ export const corpusKinds: Record<string, CorpusKind> = {
   numberSense: { weight: 1, write: writeNumberSense },
   reasoningTalk: { weight: 4, write: writeReasoningTalk },
   yesNo: { weight: 2, write: writeYesNo },
+  remarks: { weight: 4, write: writeRemarks },
   everyday: { weight: 6, write: writeEveryday },
 };
 

@@ -1,8 +1,8 @@
 /** Single-step questions that measure the base student: the answer must be the greedy continuation, byte for byte. */
 import type { RandomStream } from "../../util/random.ts";
+import { numericDate, shifted } from "../builtin/calendar.ts";
 import { colors, names } from "../builtin/words.ts";
 import { drawSum, type Operator } from "./arithmetic.ts";
-import { addDays, slashed } from "./calendar.ts";
 import { otherSide, type Side } from "./coin.ts";
 import { anyWord } from "./spelling.ts";
 import { letterAt, lettered, listOf, sample } from "./text.ts";
@@ -96,15 +96,15 @@ const writers: Record<string, (random: RandomStream) => Omit<Probe, "kind">> = {
       day: random.between(1, 28),
     };
     const forward = random.below(2) === 0;
-    const then = addDays(today, forward ? 1 : -1);
+    const then = shifted(today, { unit: "day", count: 1, direction: forward ? 1 : -1 });
     return {
-      prompt: `Today is ${slashed(today)}. ${forward ? "Tomorrow is" : "Yesterday was"}`,
-      answer: ` ${slashed(then)}.`,
+      prompt: `Today is ${numericDate(today)}. ${forward ? "Tomorrow is" : "Yesterday was"}`,
+      answer: ` ${numericDate(then)}.`,
     };
   },
   add: (random) => equation(random, "+"),
   subtract: (random) => equation(random, "-"),
-  multiply: (random) => equation(random, "x"),
+  multiply: (random) => equation(random, "*"),
 };
 
 function equation(random: RandomStream, operator: Operator): Omit<Probe, "kind"> {

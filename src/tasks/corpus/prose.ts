@@ -4,6 +4,7 @@
  */
 import type { RandomStream } from "../../util/random.ts";
 import { colors, countedThings, heldThings, months, names } from "../builtin/words.ts";
+import { generalRemark } from "./remarks.ts";
 import { capitalized, chance, listOf, sample, several, studentForm, withArticle } from "./text.ts";
 import {
   adjectives,
@@ -136,6 +137,7 @@ export function writeReasoningTalk(random: RandomStream): string {
       ...phrases(random, beginnings, 2),
       ...(chance(random, 0.6) ? [`The question asks: ${question}`] : []),
       ...phrases(random, transitions, 1),
+      ...(chance(random, 0.3) ? [generalRemark(random)] : []),
       fact,
       ...phrases(random, checks, 2),
       ...(chance(random, 0.4) ? [again] : []),
@@ -237,7 +239,7 @@ export function writeEveryday(random: RandomStream): string {
     `"What a ${random.pick(["day", "house", "garden", "song"])}!" ${pronoun} said and laughed.`,
     `There were ${random.between(3, 60)} people in the ${room}, and most of them knew each other.`,
     `While ${pronoun} ${were} waiting, ${friend} wrote a letter to ${random.pick(names)}.`,
-    `${They} put the ${thing} on the table, next to the ${adjective()} ${second}.`,
+    `${They} put the ${thing} on the table, next to the ${second}.`,
     `Nobody had ever been there before, not even the ${job}.`,
     `It takes about ${random.between(2, 50)} minutes to get there from here.`,
   ];

@@ -81,6 +81,11 @@ const relations: readonly Relation[] = [
     who: (value) => `Who was born in ${value}?`,
     what: (name) => `In which month was ${name} born?`,
   }),
+  over(months, {
+    state: (name, value) => `${name}'s birthday is in ${value}`,
+    who: (value) => `Whose birthday is in ${value}?`,
+    what: (name) => `When is ${name}'s birthday?`,
+  }),
   {
     values: (random, count) =>
       sample(random, numbers, count).map((number) => `${number} ${random.pick(countedThings)}`),
@@ -210,6 +215,7 @@ function choiceStory(random: RandomStream): string {
       `Which choice is ${the}${options[i]}? It is choice (${letterAt(i)}).`,
       `What is choice (${letterAt(i)})? It is ${the}${options[i]}.`,
       `Choice ${letterAt(i)} is ${the}${options[i]}.`,
+      `The choices are ${listOf(options.map((each, at) => `${each} for (${letterAt(at)})`))}.`,
       `${capitalized(the + options[i]!)} is choice ${letterAt(i)}.`,
       `${capitalized(the + options[i]!)} is (${letterAt(i)}).`,
     ]),

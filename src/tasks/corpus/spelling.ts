@@ -1,5 +1,6 @@
 /** Letters of single words, and the joining of letters that are given; never both in one document. */
 import type { RandomStream } from "../../util/random.ts";
+import { pseudoWord as speakableWord } from "../builtin/pseudo-words.ts";
 import { names } from "../builtin/words.ts";
 import { chance, listOf, sample, several, studentForm } from "./text.ts";
 import { plainWords, pseudoWord } from "./vocabulary.ts";
@@ -9,8 +10,9 @@ export function anyWord(random: RandomStream): string {
   const sort = random.below(10);
   if (sort < 4) return random.pick(names);
   if (sort < 5) return random.pick(plainWords);
+  if (sort < 7) return speakableWord(random);
   const word = pseudoWord(random);
-  return sort < 8 ? word.charAt(0).toUpperCase() + word.slice(1) : word;
+  return sort < 9 ? word.charAt(0).toUpperCase() + word.slice(1) : word;
 }
 
 /** One statement about one word. */

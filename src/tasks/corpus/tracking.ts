@@ -242,10 +242,14 @@ function scene(random: RandomStream, swap: Swap): string {
   ]);
 }
 
-/** The situation up to and with the swap. */
+/** The situation up to and with the swap; says somewhere what is held, even if the state gives colors alone. */
 function situation(random: RandomStream, swap: Swap, form = drawForm(random, swap)): string {
   const aside = chance(random, 0.2) ? ` ${random.pick(asides)}` : "";
-  return `${scene(random, swap)}${openingState(random, swap, form)}${aside} ${swapSentence(random, swap)}`;
+  const text = `${openingState(random, swap, form)}${aside} ${swapSentence(random, swap)}`;
+  const opening = scene(random, swap);
+  if (swap.thing === undefined || [swap.thing, things(swap)].some((word) => (opening + text).includes(word)))
+    return opening + text;
+  return `${listOf(swap.holders)} are playing a game with ${things(swap)}. ${text}`;
 }
 
 /** State, swap, new state, told as a story. */
