@@ -18,7 +18,7 @@ describe("corpusDocument", () => {
     expect(new Set(documents(1, 2000)).size).toBeGreaterThan(1980);
   });
 
-  it("writes 10,000 documents of the wanted length in under three seconds", () => {
+  it("writes 10,000 documents of the wanted length in under three seconds", { timeout: 30_000 }, () => {
     // Processor time, so that a busy machine does not fail the test.
     const start = process.cpuUsage();
     const texts = documents(2, 10_000);
@@ -34,7 +34,7 @@ describe("corpusDocument", () => {
   });
 
   it("uses every word of the built-in worlds, and every letter at the end of a word", () => {
-    const text = documents(3, 6000).join("\n");
+    const text = documents(3, 3000).join("\n");
     const words = new Set(text.split(/[^A-Za-z]+/));
     for (const word of [...names, ...colors, ...heldThings, ...countedThings, ...months])
       expect(words.has(word), word).toBe(true);
@@ -45,7 +45,7 @@ describe("corpusDocument", () => {
 
   it.each(Object.keys(corpusKinds))("writes clean text of kind %s", (kind) => {
     const random = new RandomStream(4, kind);
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 80; i++) {
       const text = corpusKinds[kind]!.write(random);
       expect(text).toBe(text.trim());
       expect(text).not.toMatch(/undefined|NaN|\[object|\$\{|\.\.| {2}|\n{3}| \.|,,/);

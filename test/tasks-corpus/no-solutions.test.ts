@@ -58,9 +58,9 @@ function violation(text: string): string | undefined {
 }
 
 describe("the corpus has no worked solution", () => {
-  it("passes the detectors in 3,000 documents", () => {
+  it("passes the detectors in 2,000 documents", { timeout: 30_000 }, () => {
     const random = new RandomStream(11, "test/no-solutions");
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 2000; i++) {
       const text = corpusDocument(random);
       expect(violation(text), text).toBeUndefined();
     }
