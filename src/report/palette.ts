@@ -30,7 +30,7 @@ const knownMethods: [name: string, slot: number, description: string][] = [
 const slots = 8;
 
 const markers = [
-  "M-4-1.6h8v3.2h-8z",
+  "M-5.5-2h11v4h-11z",
   "M5 0A5 5 0 1 1-5 0A5 5 0 1 1 5 0z",
   "M-5.2-3.8H5.2L0 5.4z",
   "M-1.7-5h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z",

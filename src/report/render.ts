@@ -62,7 +62,7 @@ export function renderReport(data: ReportData): string {
 <nav aria-label="Sections"><ul>${sections.map(([id, name]) => `<li><a href="#${id}">${name}</a></li>`).join("")}</ul></nav>
 <main>
 ${[
-  headerSection(data, looks, focus),
+  headerSection(data, focus),
   figuresSection(data, looks, focus),
   factsSection(data),
   resultsSection(data, looks),

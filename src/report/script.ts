@@ -51,7 +51,7 @@ export const pageScript = `"use strict";
     var box = element("p", "verdict");
     box.appendChild(element("b", "", words));
     if (chunk.reason) box.appendChild(foreign("span", "", " – " + chunk.reason));
-    if (chunk.trial) box.appendChild(foreign("span", "trial", " " + chunk.trial));
+    if (chunk.trial) box.appendChild(foreign("span", "trial", " · " + chunk.trial));
     return box;
   }
 
@@ -82,6 +82,7 @@ export const pageScript = `"use strict";
       cards.appendChild(card);
     });
     place.appendChild(cards);
+    if (item.cut) place.appendChild(element("p", "cut", item.cut));
   }
 
   function drawProblem(item, place) {
@@ -126,8 +127,9 @@ export const pageScript = `"use strict";
       at = Math.max(0, Math.min(last, at));
       place.textContent = "";
       position.textContent = view.items.length === 0 ? "none" : at + 1 + " of " + view.items.length;
-      buttons[0].disabled = at === 0;
-      buttons[1].disabled = at === last;
+      // Not the disabled property: a button that loses the focus at the end would end the use of the keys too.
+      buttons[0].setAttribute("aria-disabled", String(at === 0));
+      buttons[1].setAttribute("aria-disabled", String(at === last));
       if (view.items.length > 0) draw(part.items[view.items[at]], place);
     }
 

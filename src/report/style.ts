@@ -27,7 +27,7 @@ export const pageStyle = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-padding-top:3.5rem}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 var(--sans);font-variant-numeric:tabular-nums}
-main{max-width:1008px;margin:0 auto;padding:0 24px 96px}
+main{max-width:1088px;margin:0 auto;padding:0 24px 96px}
 header{padding:64px 0 8px}
 .kicker{margin:0 0 10px;color:var(--quiet);font-size:14px;overflow-wrap:anywhere}
 h1{margin:0 0 20px;font:600 clamp(28px,4.6vw,44px)/1.15 var(--serif);letter-spacing:-.01em;overflow-wrap:anywhere;text-wrap:balance}
@@ -51,16 +51,16 @@ code{font:13px/1.5 var(--mono);overflow-wrap:anywhere}
 .skip-link:focus{left:16px;top:8px;z-index:3;padding:6px 12px;background:var(--page)}
 
 nav{position:sticky;top:0;z-index:2;background:var(--page);border-bottom:1px solid var(--rule)}
-nav ul{display:flex;gap:22px;max-width:1008px;margin:0 auto;padding:11px 24px;list-style:none;overflow-x:auto;font-size:14px;scrollbar-width:none}
+nav ul{display:flex;gap:22px;max-width:1088px;margin:0 auto;padding:11px 24px;list-style:none;overflow-x:auto;font-size:14px;scrollbar-width:none}
 nav a{color:var(--quiet);text-decoration:none;white-space:nowrap}
 nav a:hover{color:var(--ink)}
 
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(215px,1fr));gap:16px}
-.card{padding:18px 20px 14px;border:1px solid var(--rule);border-radius:6px}
+.card{display:flex;flex-direction:column;padding:18px 20px 14px;border:1px solid var(--rule);border-radius:6px}
 .card h3{margin:0;color:var(--quiet);font-weight:500}
 .card .figure{margin:4px 0 0;font:600 40px/1.1 var(--serif);letter-spacing:-.01em}
 .card .note{margin:4px 0 14px}
-.card dl{margin:0;font-size:14px}
+.card dl{margin:auto 0 0;font-size:14px}
 .card dl div{display:flex;justify-content:space-between;gap:12px;padding:5px 0;border-top:1px solid var(--rule)}
 .card dt{min-width:0;overflow-wrap:anywhere}
 dd{margin:0}
@@ -73,11 +73,12 @@ dd{margin:0}
 .notes{max-width:52em;padding-left:1.2em;font-size:15px;overflow-wrap:anywhere}
 #run h3{margin-top:24px}
 
-.method{display:inline-flex;align-items:center;gap:7px;white-space:nowrap;color:var(--ink)}
-.badge{flex:none;width:14px;height:14px}
+.method{display:inline-flex;align-items:baseline;gap:7px;white-space:nowrap;color:var(--ink)}
+.badge{flex:none;align-self:center;width:14px;height:14px}
 .scroll{overflow-x:auto}
 table{width:100%;border-collapse:collapse;font-size:14px}
 caption{padding:0 0 8px;color:var(--quiet);text-align:left}
+caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 48px)}
 th,td{padding:8px 7px;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;font-weight:400}
 thead th{padding-top:4px;border-bottom-color:var(--quiet);color:var(--quiet);line-height:1.25;vertical-align:bottom}
 th:first-child,td:first-child{padding-left:0;text-align:left}
@@ -99,7 +100,7 @@ figure{margin:36px 0 0}
 figcaption{margin-top:8px}
 .chart{display:block;width:100%;height:auto;overflow:visible;font-family:var(--sans)}
 .chart.narrow{display:none}
-.chart.bar{display:inline-block;width:150px;height:20px;vertical-align:middle}
+.chart.bar{display:inline-block;width:128px;height:20px;vertical-align:middle}
 thead .chart.bar{height:14px}
 .chart text{fill:var(--ink);font-size:13px;font-variant-numeric:tabular-nums}
 .chart text.tick,.chart text.axis-title{fill:var(--quiet);font-size:12.5px}
@@ -108,7 +109,7 @@ thead .chart.bar{height:14px}
 .axis{stroke:var(--quiet);stroke-width:1}
 .chance{stroke:var(--quiet);stroke-width:1.2;stroke-dasharray:4 4}
 .error{fill:none;stroke:var(--m);stroke-width:1.5;opacity:.65}
-.range{stroke:var(--m);stroke-width:3;opacity:.45}
+.range{fill:var(--m);opacity:.35}
 .line{fill:none;stroke:var(--m);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .line.dashed{stroke-width:1.4;stroke-dasharray:5 4}
 .dot,.badge path{fill:var(--m);stroke:var(--page);stroke-width:1}
@@ -127,7 +128,7 @@ ${numbered(7, (i) => `.h${i}{background:var(--h${i})}`)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 10px;padding:0;list-style:none;font-size:14px}
 
 fieldset{display:contents}
-fieldset legend{float:left;margin-right:12px;padding:0;color:var(--quiet);font-size:14px}
+fieldset legend{float:left;margin-right:14px;padding:0;color:var(--quiet);font-size:14px;line-height:1.55}
 .switch{clear:both}
 .switch input{position:absolute;opacity:0}
 .switch label{display:inline-block;margin:0 14px 14px 0;border-bottom:2px solid transparent;color:var(--quiet);font-size:14px;cursor:pointer}
@@ -142,7 +143,7 @@ fieldset legend{float:left;margin-right:12px;padding:0;color:var(--quiet);font-s
 .stats dt{color:var(--quiet);font-size:14px}
 .stats dd:nth-of-type(1){font:600 26px/1.25 var(--serif)}
 .bar-row{display:grid;grid-template-columns:110px minmax(80px,320px) 1fr;align-items:center;gap:14px;padding:4px 0;font-size:14px}
-.chart.share{height:16px}
+.question+.chart,.question+.chart+.chart{margin-top:16px}
 
 .browser{margin-top:18px;border:1px solid var(--rule);border-radius:6px}
 .controls{display:flex;flex-wrap:wrap;align-items:center;gap:8px 10px;padding:10px 16px;border-bottom:1px solid var(--rule);background:var(--soft);border-radius:6px 6px 0 0;font-size:14px}
@@ -150,19 +151,19 @@ fieldset legend{float:left;margin-right:12px;padding:0;color:var(--quiet);font-s
 .position{min-width:6em;padding-left:4px}
 button,select{min-height:34px;border:1px solid var(--rule);border-radius:4px;background:var(--page);color:var(--ink);font:inherit}
 button{width:42px;font-size:17px;line-height:1;cursor:pointer}
-button:hover:not(:disabled){border-color:var(--quiet)}
-button:disabled{color:var(--quiet);opacity:.5;cursor:default}
+button:hover:not([aria-disabled=true]){border-color:var(--quiet)}
+button[aria-disabled=true]{color:var(--quiet);opacity:.5;cursor:default}
 select{min-width:0;max-width:100%;padding:0 8px}
 .item{padding:18px 20px 20px}
 .item-head p{margin:0}
 .question{max-width:46em;margin:6px 0;font:17px/1.55 var(--serif)}
-.item-head .question{margin:6px 0}
+.item-head .question{max-height:16em;overflow-y:auto;margin:6px 0}
 .gold{margin-bottom:6px}
 .chunks{display:grid;gap:10px;margin:14px 0 0;padding:0;list-style:none}
 .chunk{display:grid;grid-template-columns:64px 1fr;border:1px solid var(--rule);border-radius:5px;overflow:hidden}
 .chunk-side{display:flex;flex-direction:column;align-items:center;justify-content:flex-start;gap:2px;padding:10px 4px;color:var(--heat-ink);font-size:13px}
 .chunk-side b{font:600 19px/1.2 var(--serif)}
-.chunk-main{min-width:0;padding:9px 14px}
+.chunk-main{min-width:0;max-height:26em;overflow-y:auto;padding:9px 14px}
 .step{display:flex;gap:14px;justify-content:space-between;align-items:baseline;margin:0 0 2px}
 .step-text{min-width:0}
 .role{flex:none;padding:0 7px;border:1px solid var(--rule);border-radius:9px;color:var(--quiet);font-size:12px;line-height:18px;white-space:nowrap}
@@ -173,8 +174,8 @@ select{min-width:0;max-width:100%;padding:0 8px}
 .skipped .verdict b{color:var(--good)}
 .heat-scale{white-space:nowrap}
 .heat-scale i{display:inline-block;width:18px;height:12px;vertical-align:-1px}
-.outputs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:12px;margin-top:14px}
-.output{min-width:0;padding:10px 14px;border:1px solid var(--rule);border-left:3px solid var(--good);border-radius:5px}
+.outputs{columns:2 380px;column-gap:12px;margin-top:14px}
+.output{break-inside:avoid;margin:0 0 12px;padding:10px 14px;border:1px solid var(--rule);border-left:3px solid var(--good);border-radius:5px}
 .output.wrong{border-left-color:var(--bad)}
 .output h4{display:flex;justify-content:space-between;gap:12px;margin:0 0 6px;font:600 14px/1.4 var(--sans)}
 .output p{margin:0;font-size:14.5px}
@@ -210,7 +211,12 @@ footer{margin-top:72px;padding-top:14px;border-top:1px solid var(--rule);color:v
 }
 @media print{
   nav,.controls,.keys,.skip-link,.switch fieldset{display:none}
-  body{font-size:11pt}
+  :root{--page:#fff}
+  body{font-size:10pt}
+  .cards{grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:8px}
+  .card{padding:10px 12px}
+  .card .figure{font-size:22pt}
+  .card dl{font-size:8.5pt}
   main{max-width:none;padding:0}
   header{padding-top:0}
   section{padding-top:26px}
@@ -219,7 +225,7 @@ footer{margin-top:72px;padding-top:14px;border-top:1px solid var(--rule);color:v
   .scroll{overflow:visible}
   table{font-size:8.5pt}
   th,td{padding:4px 3px}
-  .output-text{max-height:none}
+  .output-text,.chunk-main,.item-head .question{max-height:none}
   *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 `;

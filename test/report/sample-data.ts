@@ -145,7 +145,7 @@ export function sampleData(): ReportData {
             (step) =>
               tokens > 70 || (tokens > 10 && (step.role === "reasoning" || step.role === "restatement")),
           );
-          const written = kept.map((step) => step.text).join("");
+          const written = kept.map((step) => step.text.replaceAll(answer, said)).join("");
           return [
             name,
             {

@@ -5,7 +5,7 @@ import type { MethodLook } from "../palette.ts";
 import { bothSizes, px, svg } from "./frame.ts";
 import { linearScale, type Scale } from "./scale.ts";
 
-const barWidth = 150;
+const barWidth = 128;
 const inset = 6;
 
 /** The shared accuracy axis of all interval bars of a table. */
@@ -49,8 +49,8 @@ export function intervalBar(
   const content =
     `<line class="grid" x1="${inset}" x2="${barWidth - inset}" y1="10" y2="10"/>${line}` +
     (known
-      ? `<g class="${look.colour}"><line class="range" x1="${px(scale.at(low))}" x2="${px(scale.at(high))}" y1="10" y2="10"/>` +
-        `<path class="dot" transform="translate(${px(scale.at(accuracy))} 10)" d="${look.marker}"/></g>`
+      ? `<g class="${look.colour}"><rect class="range" x="${px(scale.at(low))}" y="5" width="${px(scale.at(high) - scale.at(low))}" height="10" rx="1.5"/>` +
+        `<rect class="fill" x="${px(scale.at(accuracy) - 1.25)}" y="3" width="2.5" height="14"/></g>`
       : "");
   return svg(barWidth, 20, description, content, "bar");
 }

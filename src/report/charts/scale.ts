@@ -1,5 +1,5 @@
 /** Axis scales: a domain widened to round numbers, its ticks, and the map from values to pixels. */
-import { decimal, tickLabel } from "../numbers.ts";
+import { compact, decimal, tickLabel } from "../numbers.ts";
 
 export interface Scale {
   low: number;
@@ -42,14 +42,10 @@ export function linearScale(
   const ticks = Array.from({ length: last - first + 1 }, (_, i) =>
     Number(((first + i) * step).toPrecision(12)),
   );
-  return build(
-    ticks[0]!,
-    ticks.at(-1)!,
-    ticks,
-    range,
-    (value) => value,
-    format ?? ((t) => tickLabel(t, step)),
-  );
+  // One way of writing for a whole axis: 8k beside 10k, not 8,000.
+  const large = Math.max(Math.abs(ticks[0]!), Math.abs(ticks.at(-1)!)) >= 10_000;
+  const plain = (tick: number): string => (large ? compact(tick) : tickLabel(tick, step));
+  return build(ticks[0]!, ticks.at(-1)!, ticks, range, (value) => value, format ?? plain);
 }
 
 /** Logarithmic scale with ticks at 1, 2, 5 of each decade, thinned to decades where they would crowd. */

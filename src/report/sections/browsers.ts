@@ -28,6 +28,8 @@ export interface PageRationale {
   /** Empty where unknown. */
   whole: string;
   objective: string;
+  /** Says how many chunks are missing; empty where all are there. */
+  cut: string;
   chunks: {
     steps: PageStep[];
     nll: string;
@@ -117,6 +119,10 @@ function pageRationales(rationales: ReportData["rationales"]): PageData["rationa
             : `With the whole rationale the student answers ${quoted(whole.answer)}: ${whole.correct ? "right" : "wrong"}.`,
         objective:
           before === undefined || after === undefined ? "" : `J ${decimal(before, 3)} → ${decimal(after, 3)}`,
+        cut:
+          rationale.chunks.length > maxSteps
+            ? `Cut: ${maxSteps} of ${rationale.chunks.length} chunks are shown.`
+            : "",
         chunks: rationale.chunks.slice(0, maxSteps).map((chunk, m) => ({
           steps: stepsOfChunk(rationale, m),
           nll: typeof chunk.meanNll === "number" ? decimal(chunk.meanNll, 2) : "",
@@ -127,7 +133,7 @@ function pageRationales(rationales: ReportData["rationales"]): PageData["rationa
           trial:
             chunk.studentAnswer === undefined
               ? ""
-              : `Without this chunk the student answers ${quoted(chunk.studentAnswer)}.`,
+              : `the student then answers ${quoted(chunk.studentAnswer)}`,
         })),
       };
     }),

@@ -23,10 +23,10 @@ export function focusOf(looks: MethodLook[], methods: Record<string, MethodResul
   return { baseline, chunked, skipping, main: skipping ?? chunked ?? baseline ?? present.at(-1) };
 }
 
-export function headerSection(data: ReportData, looks: MethodLook[], focus: Focus): Html {
+export function headerSection(data: ReportData, focus: Focus): Html {
   return (
     `<header><p class="kicker">skipthink run ${label(data.run)}</p><h1>${label(data.title, 200)}</h1>` +
-    `<p class="lede">${lede(data, looks)} ${verdict(data, focus)}</p></header>`
+    `<p class="lede">${lede(data)} ${verdict(data, focus)}</p></header>`
   );
 }
 
@@ -34,8 +34,8 @@ function plural(count: number, one: string): string {
   return `${decimal(count)} ${one}${count === 1 ? "" : "s"}`;
 }
 
-function lede(data: ReportData, looks: MethodLook[]): Html {
-  const trained = looks.filter((look) => Object.hasOwn(data.methods, look.name)).length;
+function lede(data: ReportData): Html {
+  const trained = Object.keys(data.methods).length;
   const ways = trained === 1 ? "in one way" : `in ${trained} ways`;
   return (
     `<strong>${label(data.student.name)}</strong>, a student with ${escapeHtml(compact(data.student.parameters))} parameters, ` +
@@ -117,23 +117,23 @@ export function figuresSection(data: ReportData, looks: MethodLook[], focus: Foc
           ? "Generated tokens"
           : "Tokens saved",
       saved === undefined ? decimal(main.meanGeneratedTokens, 1) : percent(Math.abs(saved), 0),
-      "generated tokens per problem",
+      "written per problem",
       rows((result) => decimal(result.meanGeneratedTokens, 1)),
     ),
     card(
       compared ? "Speed-up" : "Latency",
       compared ? factor(speedUp) : duration(main.secondsPerProblem),
-      "time per problem, one at a time",
+      "one problem at a time",
       rows((result) => duration(result.secondsPerProblem)),
     ),
   ];
   if (data.skips.candidates > 0) {
     cards.push(
-      card("Chunks skipped", percent(data.skips.share, 0), "of the chunks that were candidates", [
+      card("Chunks skipped", percent(data.skips.share, 0), "of the candidate chunks", [
         ["candidates", decimal(data.skips.candidates)],
         ["skipped", decimal(data.skips.skipped)],
         [
-          "tokens per rationale",
+          "mean tokens",
           `${decimal(data.skips.meanTokensBefore, 0)} → ${decimal(data.skips.meanTokensAfter, 0)}`,
         ],
       ]),
@@ -167,7 +167,10 @@ export function factsSection(data: ReportData): Html {
       "Task",
       `${label(data.task.name)}${data.task.description === "" ? "" : ` – ${label(data.task.description, 400)}`}`,
     ],
-    ["Answers", `read as ${label(data.task.answerKind)}; chance ${percent(data.task.chance)}`],
+    [
+      "Answers",
+      `read as ${label(data.task.answerKind)}${data.task.chance === undefined ? "" : `; chance ${percent(data.task.chance)}`}`,
+    ],
     [
       "Data",
       `${plural(data.data.trainProblems, "training problem")} with ${plural(data.data.trainRationales, "rationale")}, ` +

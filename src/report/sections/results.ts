@@ -14,7 +14,7 @@ export function table(caption: string, head: Html[], rows: Html[][]): Html {
     return `<tr><th scope="row">${first}</th>${cells}</tr>`;
   });
   return (
-    `<div class="scroll" role="region" aria-label="${escapeHtml(caption)}" tabindex="0"><table><caption>${escapeHtml(caption)}</caption>` +
+    `<div class="scroll" role="region" aria-label="${escapeHtml(caption)}" tabindex="0"><table><caption><span>${escapeHtml(caption)}</span></caption>` +
     `<thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
   );
 }
@@ -48,15 +48,19 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
       head: `<span class="hidden">95% interval</span>${intervalAxis(scale)}`,
       cell: (r, look) => intervalBar(scale, r.accuracy, r.accuracyInterval, chance, look),
     },
-    { head: "Dev", cell: (r) => percent(r.devAccuracy), optional: (r) => r.devAccuracy },
+    {
+      head: "Dev<br>(epoch)",
+      cell: (r) =>
+        `${percent(r.devAccuracy)}${r.selectedEpoch === undefined ? "" : ` <span class="quiet">(${decimal(r.selectedEpoch)})</span>`}`,
+      optional: (r) => r.devAccuracy ?? r.selectedEpoch,
+    },
     { head: "Tokens<br>written", cell: (r) => decimal(r.meanGeneratedTokens, 1) },
     { head: "Time per<br>problem", cell: (r) => duration(r.secondsPerProblem) },
     { head: "in a<br>batch", cell: (r) => duration(r.secondsPerProblemBatched) },
     { head: "Speed-<br>up", cell: (r) => factor(r.speedUp), optional: (r) => r.speedUp },
     { head: "Steps", cell: (r) => decimal(r.optimizerSteps) },
-    { head: "Trained<br>tokens", cell: (r) => compact(r.trainedTokens) },
+    { head: "Trained<br>tokens", cell: (r) => compact(r.trainedTokens, true) },
     { head: "Training<br>time", cell: (r) => duration(r.trainingSeconds) },
-    { head: "Epoch", cell: (r) => decimal(r.selectedEpoch), optional: (r) => r.selectedEpoch },
     { head: "Best on<br>test*", cell: (r) => percent(r.bestOnTest), optional: (r) => r.bestOnTest },
   ];
   const present = columns.filter(
@@ -81,7 +85,7 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
     `${chance === undefined ? "" : `, the dashed line chance (${percent(chance)})`}. Speed-up is the time per problem of ` +
     `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss, with those of the ` +
     `student a method starts from.` +
-    `${rows.some(({ result }) => result.selectedEpoch !== undefined) ? " Epoch is the one chosen on the dev split." : ""}` +
+    `${rows.some(({ result }) => result.selectedEpoch !== undefined) ? " In brackets: the epoch chosen on the dev split." : ""}` +
     `${rows.some(({ result }) => result.bestOnTest !== undefined) ? " *The highest test accuracy of any epoch: shown to compare with published tables that select this way, never used to choose here." : ""}</p>` +
     cutNote(rows.length, total, "methods") +
     (described.length === 0

@@ -24,7 +24,7 @@ export function skipsSection(data: ReportData): Html {
     [
       "Wrong when whole",
       decimal(skips.wrongWhenWhole),
-      "rationales that did not lead the student to the right answer even when whole; kept or dropped as configured, not probed",
+      "rationales did not help the student even whole; not probed",
     ],
   ];
   if (skips.precision !== undefined)
