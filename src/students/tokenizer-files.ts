@@ -13,10 +13,10 @@ export interface TokenizerFiles {
 }
 
 /** No known vocabulary reaches ten million; ids index arrays, so a hostile one must not be huge. */
-const tokenId = z.number().int().min(0).max(10_000_000);
+const largestId = 10_000_000;
 
 const addedTokenSchema = z.object({
-  id: tokenId,
+  id: z.number().int().min(0).max(largestId),
   content: z.string().min(1),
   single_word: z.boolean().default(false),
   lstrip: z.boolean().default(false),
@@ -31,20 +31,18 @@ const vocabularySchema = z.custom<Record<string, number>>(
     typeof value === "object" &&
     value !== null &&
     !Array.isArray(value) &&
-    Object.values(value).every((id) => tokenId.safeParse(id).success),
+    Object.values(value).every((id) => Number.isInteger(id) && id >= 0 && id <= largestId),
   "expected an object of token ids",
 );
 
-const documentSchema = z.looseObject({
+/** What is read of tokenizer.json here; the rest is the library's to check. */
+const documentSchema = z.object({
   added_tokens: z
     .array(addedTokenSchema)
     .nullish()
     .transform((tokens) => tokens ?? []),
-  normalizer: z.looseObject({}).nullable().default(null),
-  pre_tokenizer: z.looseObject({}).nullable().default(null),
-  post_processor: z.looseObject({}).nullable().default(null),
-  decoder: z.looseObject({}).nullable().default(null),
-  model: z.looseObject({
+  pre_tokenizer: z.looseObject({}).nullish(),
+  model: z.object({
     type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
     vocab: z.union([vocabularySchema, z.array(z.tuple([z.string(), z.number()]))]),
   }),
@@ -64,9 +62,7 @@ const configSchema = z.looseObject({
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const config = (await readJsonIfThere(join(folder, "tokenizer_config.json"), configSchema)) ?? {};
   const document =
-    ((await readJsonIfThere(join(folder, "tokenizer.json"), documentSchema)) as
-      | TokenizerDocument
-      | undefined) ?? (await readVocabularyAndMerges(folder));
+    (await readDocument(join(folder, "tokenizer.json"))) ?? (await readVocabularyAndMerges(folder));
   // transformers adds what only the configuration names; its ids are kept.
   for (const [id, entry] of Object.entries(config.added_tokens_decoder ?? {})) {
     addIfMissing(document, { id: Number(id), ...entry });
@@ -90,6 +86,17 @@ export async function writeTokenizerFiles(folder: string, files: TokenizerFiles)
 export function addIfMissing(document: TokenizerDocument, entry: AddedTokenEntry): void {
   if (document.added_tokens.some((token) => token.content === entry.content)) return;
   document.added_tokens.push(entry);
+}
+
+async function readDocument(path: string): Promise<TokenizerDocument | undefined> {
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
+  const json = parseJson(text, path);
+  const { added_tokens } = checkJson(json, documentSchema, path);
+  // The file's own keys and their order are kept; what old files leave out is null.
+  const document: TokenizerDocument = { ...(json as TokenizerDocument), added_tokens };
+  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) document[part] ??= null;
+  return document;
 }
 
 async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocument> {
