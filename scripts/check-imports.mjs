@@ -5,8 +5,8 @@ import { dirname, join, relative, resolve } from "node:path";
 const layers = [
   "cli",
   "serve",
-  "report",
   "pipeline",
+  "report",
   "evaluate",
   "analyze",
   "method",
