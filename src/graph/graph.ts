@@ -93,8 +93,18 @@ export class Graph {
 
   /** Marks a value as a result, under its own name or a new one. */
   output(value: Value, name?: string): void {
-    if (name !== undefined) value.name = this.claim(name);
-    this.outputs.push(value);
+    let result = value;
+    if (name !== undefined) {
+      const isNamed =
+        this.inputs.includes(value) ||
+        this.outputs.includes(value) ||
+        this.constants.some((constant) => constant.value === value);
+      // Inputs, constants and earlier outputs keep the name they are known by; the new one goes to a copy.
+      if (isNamed)
+        result = this.apply("Identity", [value], {}, [{ dtype: value.dtype, shape: value.shape }])[0]!;
+      result.name = this.claim(name);
+    }
+    this.outputs.push(result);
   }
 
   /** Records an operation and returns its outputs. */

@@ -29,6 +29,11 @@ export function transpose(x: Value, permutation: readonly number[]): Value {
 /** Splits an axis of fixed size into parts of the given sizes. Every part must take part in the loss or none. */
 export function split(x: Value, sizes: readonly number[], axis: number): Value[] {
   const resolved = resolveAxis(axis, x.shape.length);
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[resolved]) {
+    throw new RangeError(
+      `parts of ${formatShape(sizes)} do not make up axis ${axis} of ${formatShape(x.shape)}`,
+    );
+  }
   return x.graph.apply(
     "Split",
     [x, x.graph.int64s(sizes)],
@@ -52,6 +57,12 @@ export function concatenate(parts: readonly Value[], axis: number): Value {
   const sizes = parts.map((part) => {
     const size = part.shape[resolved];
     if (typeof size !== "number") throw new RangeError("concatenation needs an axis of fixed size");
+    const fits = first.shape.every((dimension, i) => i === resolved || dimension === part.shape[i]);
+    if (part.shape.length !== first.shape.length || !fits) {
+      throw new RangeError(
+        `${formatShape(first.shape)} and ${formatShape(part.shape)} do not join along axis ${axis}`,
+      );
+    }
     return size;
   });
   const total = sizes.reduce((sum, size) => sum + size, 0);

@@ -32,6 +32,12 @@ function productShape(
 export function linear(a: Value, b: Value, bias?: Value, transposes: Transposes = {}): Value {
   const shape = productShape(a, b, transposes);
   if (shape.length !== 2) throw new RangeError("linear takes matrices; use matmul for stacks of matrices");
+  // Gemm would broadcast other biases; their derivative is not here.
+  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== shape[1])) {
+    throw new RangeError(
+      `a bias of ${formatShape(bias.shape)} does not fit a product of ${formatShape(shape)}`,
+    );
+  }
   const { transposeA = false, transposeB = false } = transposes;
   return a.graph.apply(
     "Gemm",

@@ -49,11 +49,12 @@ export function argmaxLast(x: Value): Value {
   ])[0]!;
 }
 
-/** Inserts axes of size 1. */
+/** Inserts axes of size 1; `axes` are their places in the result. */
 export function unsqueeze(x: Value, axes: readonly number[]): Value {
   const shape: Dimension[] = [...x.shape];
-  for (const axis of [...axes].sort((a, b) => a - b)) shape.splice(axis, 0, 1);
-  return x.graph.apply("Unsqueeze", [x, x.graph.int64s(axes)], {}, [{ dtype: x.dtype, shape }], {
+  const resolved = axes.map((axis) => resolveAxis(axis, x.shape.length + axes.length));
+  for (const axis of [...resolved].sort((a, b) => a - b)) shape.splice(axis, 0, 1);
+  return x.graph.apply("Unsqueeze", [x, x.graph.int64s(resolved)], {}, [{ dtype: x.dtype, shape }], {
     derivative: ([gradient]) => [reshapeLike(gradient!, x), undefined],
   })[0]!;
 }
