@@ -1,0 +1,48 @@
+/** `skipthink eval`: a run's students on its test split. */
+import type { Command } from "commander";
+import { proportionStandardError } from "../../evaluate/statistics.ts";
+import type { MethodName } from "../../method/baselines/plan.ts";
+import { withPrerequisites } from "../../pipeline/config/methods.ts";
+import { runPipeline } from "../../pipeline/run.ts";
+import { type CliIo, printJson } from "../io.ts";
+import type { SummaryResult } from "../terminal/reporter.ts";
+import { withExistingRun } from "./existing-run.ts";
+import { addMethodOption, addOutputOptions, type OutputOptions } from "./options.ts";
+
+export function registerEval(program: Command, io: CliIo): void {
+  const command = program
+    .command("eval")
+    .description("measure a run's students on its test split (trained if need be)")
+    .argument("<run>", "run folder");
+  addOutputOptions(addMethodOption(command, "method to evaluate; default: the recipe's"))
+    .addHelpText("after", "\nExample:\n  $ skipthink eval runs/demo-1 --method stt --method full")
+    .action(async (run: string, options: OutputOptions & { method?: MethodName[] }) => {
+      const words = ["eval", run, ...(options.method ?? []).flatMap((name) => ["--method", name])];
+      await withExistingRun(run, words, options, io, async ({ context, reporter }) => {
+        const methods = withPrerequisites(options.method ?? context.recipe.methods);
+        const { evaluated } = await runPipeline(context, { methods });
+        const { folder } = context;
+        const fullSeconds = evaluated.get("full")?.result.secondsPerProblem;
+        const figures: Record<string, SummaryResult & { problems: number }> = {};
+        for (const [name, { result, samples }] of evaluated) {
+          const right = samples.filter(({ correct }) => correct).length;
+          const seconds = result.secondsPerProblem;
+          figures[name] = {
+            accuracy: result.accuracy,
+            accuracyStandardError: proportionStandardError(right, samples.length),
+            problems: samples.length,
+            meanGeneratedTokens: result.meanGeneratedTokens,
+            secondsPerProblem: seconds ?? result.secondsPerProblemBatched,
+            ...(fullSeconds === undefined || seconds === undefined ? {} : { speedUp: fullSeconds / seconds }),
+          };
+        }
+        reporter.summary(figures);
+        if (options.json) printJson(io, { run: folder.path, stage: "eval", methods: figures });
+        else for (const name of evaluated.keys()) io.stdout.write(`${name}  ${samplesFile(name)}\n`);
+
+        function samplesFile(name: string): string {
+          return folder.file("eval", `samples_${name}.jsonl`);
+        }
+      });
+    });
+}

@@ -1,0 +1,72 @@
+/** Single stages on a run folder that is there: its recipe is read from run.json, earlier stages are run or found done. */
+import { onnxEngine } from "../../engine/onnx/student.ts";
+import { type Recipe, recipeSchema } from "../../pipeline/config/schema.ts";
+import type { RunContext } from "../../pipeline/context.ts";
+import { RunFolder, type RunManifest } from "../../pipeline/run-folder.ts";
+import { inputError } from "../../util/errors.ts";
+import { type CliIo, reporterOf } from "../io.ts";
+import { installInterruptHandler } from "../terminal/interrupt.ts";
+import type { Reporter } from "../terminal/reporter.ts";
+import { commandLine } from "./command-line.ts";
+import type { OutputOptions } from "./options.ts";
+import { resumable } from "./run-recipe.ts";
+
+export interface ExistingRun {
+  context: RunContext;
+  reporter: Reporter;
+  /** Command line that made the folder. */
+  command: string;
+}
+
+/**
+ * Opens a run folder, hands it to `work` and says how to go on if it is interrupted.
+ * @param words the command line, for that message
+ * @throws SkipthinkError (exit 2) for a folder that holds no run
+ */
+export async function withExistingRun(
+  path: string,
+  words: readonly string[],
+  options: OutputOptions,
+  io: CliIo,
+  work: (run: ExistingRun) => Promise<void>,
+): Promise<void> {
+  const folder = new RunFolder(path);
+  const { recipe, command } = await readManifest(folder);
+  const reporter = reporterOf(io, options.quiet ?? false);
+  const interrupt = installInterruptHandler({
+    announce: (message) => void io.stderr.write(`\n${message}\n`),
+  });
+  try {
+    const context = { folder, recipe, engine: onnxEngine, reporter, stopRequested: interrupt.stopRequested };
+    await resumable(commandLine(words), () => work({ context, reporter, command }));
+    reporter.finish();
+  } catch (error) {
+    // The progress line stays above the error.
+    reporter.finish();
+    throw error;
+  } finally {
+    interrupt.uninstall();
+  }
+}
+
+async function readManifest(folder: RunFolder): Promise<{ recipe: Recipe; command: string }> {
+  const place = { file: folder.file("run.json") };
+  const manifest = await folder.readJson<RunManifest>("run.json");
+  if (manifest === undefined) {
+    throw inputError(
+      "that folder holds no run",
+      { file: folder.path },
+      "Give a folder that skipthink distill or skipthink demo has made.",
+    );
+  }
+  const checked = recipeSchema.safeParse(manifest.recipe);
+  if (manifest.format !== 1 || !checked.success) {
+    const issue = checked.error?.issues[0];
+    throw inputError(
+      `the recipe in run.json is not one of this version${issue === undefined ? "" : `: ${issue.message}`}`,
+      { ...place, key: issue?.path.join(".") },
+      "Start the run again in a new folder.",
+    );
+  }
+  return { recipe: checked.data, command: manifest.command };
+}

@@ -1,0 +1,94 @@
+/** Options that several commands share, and what they mean for a recipe. */
+import { type Command, InvalidArgumentError } from "commander";
+import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
+import { nearest } from "../../pipeline/config/nearest.ts";
+
+export interface OutputOptions {
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export interface RecipeOptions {
+  set: string[];
+  seed?: number;
+  threads?: number;
+}
+
+export interface RunOptions extends OutputOptions, RecipeOptions {
+  out?: string;
+  resume?: boolean;
+  dryRun?: boolean;
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option("--json", "print one JSON object on stdout")
+    .option("--quiet", "print warnings and errors only");
+}
+
+export function addRecipeOptions(command: Command): Command {
+  return command
+    .option(
+      "--set <key=value>",
+      "change one value of the recipe, e.g. train.budget.amount=3 (repeatable)",
+      collect,
+      [],
+    )
+    .option("--seed <number>", "seed of every random stream", wholeNumber(0, 0xffff_ffff))
+    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024));
+}
+
+export function addRunOptions(command: Command): Command {
+  addRecipeOptions(
+    command
+      .option("--out <folder>", "run folder (default: a new one under runs/)")
+      .option("--resume", "go on with the run in the folder")
+      .option("--dry-run", "say what the run would do, take and need; train nothing, write nothing"),
+  );
+  return addOutputOptions(command);
+}
+
+/** Recipe overrides in the order in which they hold: `first`, then --seed and --threads, then --set. */
+export function overridesOf(options: RecipeOptions, first: readonly string[] = []): string[] {
+  return [
+    ...first,
+    ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
+    ...(options.threads === undefined ? [] : [`threads=${options.threads}`]),
+    ...options.set,
+  ];
+}
+
+/** A repeatable option. */
+export function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** `--method`, repeatable. */
+export function addMethodOption(command: Command, purpose: string): Command {
+  return command.option(
+    "--method <name>",
+    `${purpose}: ${methodNames.join(", ")} (repeatable)`,
+    collectMethod,
+  );
+}
+
+function collectMethod(value: string, earlier: readonly MethodName[] = []): MethodName[] {
+  return [...earlier, methodOf(value)];
+}
+
+export function methodOf(value: string): MethodName {
+  const known = methodNames.find((name) => name === value);
+  if (known !== undefined) return known;
+  const meant = nearest(value, methodNames);
+  throw new InvalidArgumentError(
+    `Methods are ${methodNames.join(", ")}.${meant === undefined ? "" : `\n(Did you mean ${meant}?)`}`,
+  );
+}

@@ -1,0 +1,119 @@
+/** The run that `demo` and `distill` share: recipe, folder, pipeline, report, and what is printed of them. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { onnxEngine } from "../../engine/onnx/student.ts";
+import { loadRecipe } from "../../pipeline/config/load.ts";
+import type { RunContext } from "../../pipeline/context.ts";
+import { estimateRun } from "../../pipeline/estimate.ts";
+import { runPipeline } from "../../pipeline/run.ts";
+import { openRunFolder } from "../../pipeline/run-folder.ts";
+import { type ReportSummary, reportStage } from "../../pipeline/stages/report.ts";
+import { exitCodes, SkipthinkError } from "../../util/errors.ts";
+import { type CliIo, printJson, reporterOf } from "../io.ts";
+import { installInterruptHandler } from "../terminal/interrupt.ts";
+import type { Reporter } from "../terminal/reporter.ts";
+import { versions } from "../version.ts";
+import { commandLine } from "./command-line.ts";
+import type { RunOptions } from "./options.ts";
+import { printEstimate } from "./print-estimate.ts";
+import { readResult } from "./verdict.ts";
+
+export interface RecipeRun {
+  /** Path or shipped name. */
+  recipe: string;
+  /** Begins the name of a folder made under runs/. */
+  label: string;
+  /** The command line without options of the run folder and of output. */
+  words: readonly string[];
+  overrides: readonly string[];
+  options: RunOptions;
+}
+
+/** @throws SkipthinkError for everything that a person can mend, interruption (exit 130) included */
+export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
+  const { options } = run;
+  const { recipe, source } = await loadRecipe(run.recipe, run.overrides, { environment: io.environment });
+  const reporter = reporterOf(io, options.quiet ?? false);
+  const interrupt = installInterruptHandler({
+    announce: (message) => void io.stderr.write(`\n${message}\n`),
+  });
+  try {
+    if (options.dryRun) {
+      const estimate = await estimateRun(recipe, onnxEngine, reporter);
+      reporter.finish();
+      if (options.json) printJson(io, { dryRun: true, recipe: source, ...estimate });
+      else printEstimate(estimate, io);
+      return;
+    }
+    const path = options.out ?? defaultFolder(run.label, options.resume ?? false);
+    const command = commandLine([...run.words, ...settingWords(options), "--out", path]);
+    const folder = await openRunFolder(path, {
+      recipe,
+      command,
+      versions: versions(),
+      resume: options.resume ?? false,
+    });
+    reporter.note(`recipe ${source}\nrun folder ${folder.path}`);
+    const context: RunContext = {
+      folder,
+      recipe,
+      engine: onnxEngine,
+      reporter,
+      stopRequested: interrupt.stopRequested,
+    };
+    const outcome = await resumable(`${command} --resume`, () => runPipeline(context));
+    const summary = await reportStage(context, outcome, command);
+    printSummary(summary, folder.path, options, reporter, io);
+  } catch (error) {
+    // The progress line stays above the error.
+    reporter.finish();
+    throw error;
+  } finally {
+    interrupt.uninstall();
+  }
+}
+
+/** The table, the sentences that read it, and where the report is. */
+export function printSummary(
+  summary: ReportSummary,
+  run: string,
+  options: { json?: boolean },
+  reporter: Reporter,
+  io: CliIo,
+): void {
+  reporter.summary(summary.methods);
+  for (const sentence of readResult(summary.methods)) reporter.note(sentence);
+  if (options.json) printJson(io, summary.resultJson);
+  else io.stdout.write(`report  ${summary.reportPath}\nrun     ${run}\n`);
+}
+
+/** Runs `work`; an interruption names the command that goes on. */
+export async function resumable<T>(command: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SkipthinkError) || error.exitCode !== exitCodes.interrupted) throw error;
+    throw new SkipthinkError(error.message, {
+      exitCode: exitCodes.interrupted,
+      place: error.place,
+      remedy: `Go on with: ${command}`,
+      cause: error,
+    });
+  }
+}
+
+/** The first unused runs/<label>-<n>; the last used one where a run is to be resumed. */
+function defaultFolder(label: string, resume: boolean): string {
+  const folder = (n: number): string => join("runs", `${label}-${n}`);
+  let n = 1;
+  while (existsSync(folder(n))) n++;
+  return folder(resume && n > 1 ? n - 1 : n);
+}
+
+function settingWords({ set, seed, threads }: RunOptions): string[] {
+  return [
+    ...(seed === undefined ? [] : ["--seed", String(seed)]),
+    ...(threads === undefined ? [] : ["--threads", String(threads)]),
+    ...set.flatMap((one) => ["--set", one]),
+  ];
+}
