@@ -39,9 +39,14 @@ export interface CacheValues {
   totalLength: Value;
 }
 
-/** Inputs of the cache: [batch, heads, capacity, head width] per layer for keys and values. */
+/** Head width in the cache: GroupQueryAttention takes multiples of 8 only; narrower heads are filled up with zeros. */
+export function cacheHeadWidth(shape: FamilyShape): number {
+  return Math.ceil(shape.headWidth / 8) * 8;
+}
+
+/** Inputs of the cache: [batch, heads, capacity, `cacheHeadWidth`] per layer for keys and values. */
 export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
-  const cache = ["batch", shape.keyValueHeads, "capacity", shape.headWidth];
+  const cache = ["batch", shape.keyValueHeads, "capacity", cacheHeadWidth(shape)];
   const layers = [...Array(shape.layers).keys()];
   return {
     pastKeys: layers.map((layer) => graph.input(`past.${layer}.key`, "float32", cache)),
@@ -60,20 +65,41 @@ export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValu
   const { heads, keyValueHeads, headWidth } = shape;
   const idShape = graph.apply("Shape", [ids], {}, [{ dtype: "int64", shape: [2] }])[0]!;
   const [batch, time] = ids.shape as [string, string];
-  const rows = (x: Value, width: number): Value => {
-    const target = graph.apply("Concat", [idShape, graph.int64s([width])], { axis: 0 }, [
-      { dtype: "int64", shape: [3] },
+  const paddedWidth = cacheHeadWidth(shape);
+  const toShape = (x: Value, ...sizes: number[]): Value => {
+    const target = graph.apply("Concat", [idShape, graph.int64s(sizes)], { axis: 0 }, [
+      { dtype: "int64", shape: [2 + sizes.length] },
     ])[0]!;
-    return reshapeTo(x, target, [batch, time, width]);
+    return reshapeTo(x, target, [batch, time, ...sizes]);
+  };
+  const rows = (x: Value, count: number): Value => {
+    if (paddedWidth === headWidth) return toShape(x, count * headWidth);
+    // Zeros add nothing to q · k, and the zero columns of v are cut off again below.
+    const [padded] = graph.apply(
+      "Pad",
+      [toShape(x, count, headWidth), graph.int64s([0, 0, 0, 0, 0, 0, 0, paddedWidth - headWidth])],
+      {},
+      [{ dtype: "float32", shape: [batch, time, count, paddedWidth] }],
+    );
+    return toShape(padded!, count * paddedWidth);
+  };
+  const unpadded = (x: Value): Value => {
+    if (paddedWidth === headWidth) return x;
+    return graph.apply(
+      "Slice",
+      [toShape(x, heads, paddedWidth), graph.int64s([0]), graph.int64s([headWidth]), graph.int64s([3])],
+      {},
+      [{ dtype: "float32", shape: [batch, time, heads, headWidth] }],
+    )[0]!;
   };
   return (layer: number, q: Value, k: Value, v: Value): Value => {
     const cacheShape = cache.pastKeys[layer]!.shape;
     const [output, presentKey, presentValue] = graph.apply(
       "GroupQueryAttention",
       [
-        rows(q, heads * headWidth),
-        rows(k, keyValueHeads * headWidth),
-        rows(v, keyValueHeads * headWidth),
+        rows(q, heads),
+        rows(k, keyValueHeads),
+        rows(v, keyValueHeads),
         cache.pastKeys[layer],
         cache.pastValues[layer],
         cache.lastPositions,
@@ -81,7 +107,7 @@ export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValu
       ],
       { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: 1 / Math.sqrt(headWidth) } },
       [
-        { dtype: "float32", shape: [batch, time, heads * headWidth] },
+        { dtype: "float32", shape: [batch, time, heads * paddedWidth] },
         { dtype: "float32", shape: cacheShape },
         { dtype: "float32", shape: cacheShape },
       ],
@@ -92,6 +118,6 @@ export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValu
     );
     graph.output(presentKey!);
     graph.output(presentValue!);
-    return reshape(output!, [-1, heads * headWidth], ["tokens", heads * headWidth]);
+    return reshape(unpadded(output!), [-1, heads * headWidth], ["tokens", heads * headWidth]);
   };
 }

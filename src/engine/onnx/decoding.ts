@@ -8,7 +8,7 @@ import { argmaxLast } from "../../graph/operators/reduce.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { EngineCounters, GenerateOptions, Generation } from "../engine.ts";
-import { cachedAttention, cacheInputs } from "./attention.ts";
+import { cachedAttention, cacheHeadWidth, cacheInputs } from "./attention.ts";
 import { parameterInputs } from "./forward.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
@@ -80,7 +80,8 @@ export class Decoder {
     const { shape } = this.family;
     const time = Math.max(...indices.map((index) => prompts[index]!.length));
     const capacity = Math.min(shape.contextLength, time + options.maxNewTokens);
-    const rowSize = shape.keyValueHeads * capacity * shape.headWidth;
+    const cacheWidth = cacheHeadWidth(shape);
+    const rowSize = shape.keyValueHeads * capacity * cacheWidth;
     const caches = Array.from({ length: shape.layers * 2 }, () => new Float32Array(indices.length * rowSize));
     const stops = new Set(options.stopTokens);
     const temperature = options.temperature ?? 0;
@@ -124,7 +125,7 @@ export class Decoder {
           count,
           shape.keyValueHeads,
           capacity,
-          shape.headWidth,
+          cacheWidth,
         ]);
         feeds[`past.${name}`] = tensor;
         fetches[`present.${name}`] = tensor;

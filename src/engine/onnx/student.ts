@@ -144,22 +144,22 @@ export class OnnxStudent implements Student {
         throw inputError("the checkpoint does not say its step", { file: path, key: "step" });
       }
       const trainer = this.training();
-      for (const [tensors, suffix] of [
-        [this.store.weights, ""],
-        [trainer.firstMoments, ".m"],
-        [trainer.secondMoments, ".v"],
-      ] as const) {
-        for (const [name, tensor] of tensors) {
-          const data = await file.readFloat32(`${name}${suffix}`);
-          if (data.length !== tensor.size) {
-            throw inputError(
-              `the checkpoint is of another student: "${name}" has ${data.length} values, not ${tensor.size}`,
-              { file: path, key: name },
-            );
-          }
-          dataOf(tensor).set(data);
+      const tensors = new Map([
+        ...this.store.weights,
+        ...[...trainer.firstMoments].map(([name, tensor]) => [`${name}.m`, tensor] as const),
+        ...[...trainer.secondMoments].map(([name, tensor]) => [`${name}.v`, tensor] as const),
+      ]);
+      // All are checked before the first is read, so that a refusal leaves the student as it was.
+      for (const [name, tensor] of tensors) {
+        const { shape } = file.info(name);
+        if (shape.join() !== tensor.dims.join()) {
+          throw inputError(
+            `the checkpoint is of another student: "${name}" is [${shape.join(", ")}], not [${tensor.dims.join(", ")}]`,
+            { file: path, key: name },
+          );
         }
       }
+      for (const [name, tensor] of tensors) dataOf(tensor).set(await file.readFloat32(name));
       trainer.step = step;
       this.store.version += 1;
     } finally {

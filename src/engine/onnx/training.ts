@@ -49,9 +49,9 @@ export class Trainer {
       tokens: 0,
       paddedTokens: 0,
     };
-    this.step += 1;
+    const step = this.step + 1;
     let first = 0;
-    const scalars = this.scalars(learningRate);
+    const scalars = this.scalars(learningRate, step);
     if (only !== undefined) {
       const session = await this.session("step", () => this.buildStep());
       const fetches = { ...this.updates(), tokenLosses: null, gradientNorm: null };
@@ -83,6 +83,8 @@ export class Trainer {
       const results = await run(update, feeds, { ...this.updates(), gradientNorm: null });
       report.gradientNorm = dataOf(results.gradientNorm!)[0]!;
     }
+    // Only now: a batch that was refused above is not a step.
+    this.step = step;
     this.store.version += 1;
     return report;
   }
@@ -140,12 +142,12 @@ export class Trainer {
     return session;
   }
 
-  private scalars(learningRate: number): Record<string, Tensor> {
+  private scalars(learningRate: number, step: number): Record<string, Tensor> {
     const { beta1, beta2, weightDecay, maxGradientNorm } = this.options;
     const scalar = (value: number) => float32Tensor(Float32Array.of(value), []);
     return {
-      stepSize: scalar(learningRate / (1 - beta1 ** this.step)),
-      secondMomentScale: scalar(1 / Math.sqrt(1 - beta2 ** this.step)),
+      stepSize: scalar(learningRate / (1 - beta1 ** step)),
+      secondMomentScale: scalar(1 / Math.sqrt(1 - beta2 ** step)),
       decayFactor: scalar(1 - learningRate * weightDecay),
       maxGradientNorm: scalar(maxGradientNorm > 0 ? maxGradientNorm : noClipping),
     };

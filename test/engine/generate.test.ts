@@ -1,0 +1,171 @@
+/** Decoding with the key-value cache against repeated scoring of the whole sequence. */
+import { beforeAll, describe, expect, test } from "vitest";
+import type { GenerateOptions } from "../../src/engine/engine.ts";
+import type { OnnxStudent } from "../../src/engine/onnx/student.ts";
+import { contextLength, openTiny, tinyModel, tokens, vocabulary } from "./tiny-student.ts";
+
+const everyToken = Array.from({ length: vocabulary }, (_, id) => id);
+
+/** log p of every token after `sequence`, which has at least two tokens. */
+async function nextLogProbabilities(student: OnnxStudent, sequence: readonly number[]): Promise<number[]> {
+  const read = { prompt: sequence.slice(0, -1), context: [], target: sequence.slice(-1) };
+  const [score] = await student.score([read], { alsoTokens: everyToken });
+  return score!.alsoLogProbabilities.map((values) => values[1]!);
+}
+
+/** Greedy continuation without a cache. */
+async function greedyByScoring(
+  student: OnnxStudent,
+  prompt: readonly number[],
+  count: number,
+): Promise<number[]> {
+  const sequence = [...prompt];
+  for (let i = 0; i < count; i++) {
+    const logs = await nextLogProbabilities(student, sequence);
+    sequence.push(logs.indexOf(Math.max(...logs)));
+  }
+  return sequence.slice(prompt.length);
+}
+
+const prompts = [4, 1, 9, 2, 23, 13, 6].map((length, i) => ({
+  prompt: tokens(`prompt/${i}`, length),
+  context: tokens(`context/${i}`, i % 3),
+}));
+const steps = 36;
+const greedy: GenerateOptions = { maxNewTokens: steps, stopTokens: [] };
+
+describe.each([
+  { name: "head width 8", changes: {} },
+  { name: "head width 5, untied head", changes: { n_embd: 15, n_head: 3, tie_word_embeddings: false } },
+])("greedy generation, $name", ({ changes }) => {
+  let student: OnnxStudent;
+  let expected: number[][];
+  beforeAll(async () => {
+    student = await openTiny({}, tinyModel(changes));
+    expected = [];
+    for (const { prompt, context } of prompts) {
+      expected.push(await greedyByScoring(student, [...prompt, ...context], steps));
+    }
+  });
+
+  test.each([1, 3, 7])(
+    "is the arg-max of repeated scoring for ragged prompts, %i at a time",
+    async (batchSize) => {
+      const generations = await student.generate(prompts, { ...greedy, batchSize });
+      expect(generations.map((generation) => generation.tokens)).toEqual(expected);
+      expect(generations.every((generation) => !generation.stopped)).toBe(true);
+      // A student that only repeats itself would prove little about the cache.
+      expect(Math.max(...expected.map((list) => new Set(list).size))).toBeGreaterThan(6);
+    },
+  );
+
+  test("rows that stop early leave the others as they were", async () => {
+    // A token that ends rows at different times and leaves some running.
+    const firstUse = (token: number) => expected.map((list) => list.indexOf(token));
+    const stop = everyToken.find((token) => {
+      const used = firstUse(token);
+      return new Set(used).size >= 4 && used.includes(-1);
+    });
+    expect(stop).toBeDefined();
+    for (const batchSize of [3, 7]) {
+      const generations = await student.generate(prompts, { ...greedy, stopTokens: [stop!], batchSize });
+      generations.forEach((generation, i) => {
+        const end = firstUse(stop!)[i]!;
+        expect(generation.stopped).toBe(end >= 0);
+        expect(generation.tokens).toEqual(end < 0 ? expected[i] : expected[i]!.slice(0, end + 1));
+      });
+    }
+  });
+
+  test("sees new weights after a training step", async () => {
+    const own = await openTiny({}, tinyModel(changes));
+    const before = await own.generate(prompts, greedy);
+    await own.train([[{ prompt: [1], context: [], target: tokens("t", 20), weight: 1 }]], 0.5);
+    const after = await own.generate(prompts.slice(0, 2), { maxNewTokens: 6, stopTokens: [] });
+    expect(after[0]!.tokens).toEqual(
+      await greedyByScoring(own, [...prompts[0]!.prompt, ...prompts[0]!.context], 6),
+    );
+    expect(after[0]!.tokens).not.toEqual(before[0]!.tokens.slice(0, 6));
+  });
+});
+
+describe("generate()", () => {
+  let student: OnnxStudent;
+  beforeAll(async () => {
+    student = await openTiny();
+  });
+
+  test("reports every token as it comes and counts them", async () => {
+    const seen: number[][] = prompts.map(() => []);
+    const before = student.counters().generatedTokens;
+    const generations = await student.generate(prompts, {
+      ...greedy,
+      maxNewTokens: 5,
+      batchSize: 3,
+      onToken: (sequence, token) => seen[sequence]!.push(token),
+    });
+    expect(seen).toEqual(generations.map((generation) => generation.tokens));
+    expect(student.counters().generatedTokens - before).toBe(5 * prompts.length);
+  });
+
+  test("ends where the context ends", async () => {
+    const prompt = tokens("long", contextLength - 3);
+    const [generation] = await student.generate([{ prompt, context: [] }], { ...greedy, maxNewTokens: 50 });
+    // The last token is predicted from a full context and never read.
+    expect(generation).toEqual({ tokens: await greedyByScoring(student, prompt, 4), stopped: false });
+  });
+
+  test("refuses prompts that are empty or leave no room; nothing to do gives nothing", async () => {
+    const full = { prompt: tokens("full", 40), context: tokens("more", contextLength - 40) };
+    await expect(student.generate([prompts[0]!, full], greedy)).rejects.toThrow(
+      new RegExp(`prompt 1 has ${contextLength} tokens; the context holds ${contextLength}`),
+    );
+    await expect(student.generate([{ prompt: [], context: [] }], greedy)).rejects.toThrow(
+      /prompt 0 is empty/,
+    );
+    expect(await student.generate([], greedy)).toEqual([]);
+    expect(await student.generate(prompts.slice(0, 1), { ...greedy, maxNewTokens: 0 })).toEqual([
+      { tokens: [], stopped: false },
+    ]);
+  });
+
+  test("sampling repeats with the seed, in any batch size, and differs between seeds and rows", async () => {
+    const same = Array.from({ length: 6 }, () => prompts[0]!);
+    const sample = async (seed: number, batchSize: number) =>
+      (
+        await student.generate(same, { maxNewTokens: 12, stopTokens: [], temperature: 1, seed, batchSize })
+      ).map((generation) => generation.tokens);
+    const first = await sample(4, 6);
+    expect(await sample(4, 6)).toEqual(first);
+    expect(await sample(4, 1)).toEqual(first);
+    expect(await sample(4, 4)).toEqual(first);
+    expect(await sample(5, 6)).not.toEqual(first);
+    expect(new Set(first.map((list) => list.join())).size).toBeGreaterThan(1);
+  });
+
+  test.each([0.5, 1, 2])(
+    "samples at temperature %f from softmax(logits / temperature)",
+    async (temperature) => {
+      const draws = 3000;
+      const { prompt } = prompts[2]!;
+      const generations = await student.generate(new Array(draws).fill({ prompt, context: [] }), {
+        maxNewTokens: 1,
+        stopTokens: [],
+        temperature,
+        seed: 17,
+        batchSize: 500,
+      });
+      const counts = new Array<number>(vocabulary).fill(0);
+      for (const generation of generations) counts[generation.tokens[0]!]! += 1;
+      const powers = (await nextLogProbabilities(student, prompt)).map((log) => Math.exp(log / temperature));
+      const total = powers.reduce((sum, power) => sum + power, 0);
+      counts.forEach((count, token) => {
+        const p = powers[token]! / total;
+        // Five standard deviations of a binomial count, plus one for the rare tokens.
+        expect(Math.abs(count - draws * p), `token ${token}`).toBeLessThan(
+          5 * Math.sqrt(draws * p * (1 - p)) + 1,
+        );
+      });
+    },
+  );
+});
