@@ -1,0 +1,223 @@
+"""Golden values of tiny random GPT-2 students, computed by transformers in float64, for test/engine/gpt2-parity.test.ts.
+
+    python python/parity/make_golden.py            writes test/golden/gpt2-*/
+    python python/parity/make_golden.py --check    compares what is there with what transformers says now
+
+Weights come from NumPy's generator, whose streams do not depend on the machine. Each folder is a model folder as
+transformers writes it, plus golden.json: logits, losses, gradients and greedy continuations.
+"""
+
+import argparse
+import json
+import math
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy
+import torch
+from checks import Checks
+from safetensors.torch import load_file
+from transformers import GPT2Config, GPT2LMHeadModel
+
+GOLDEN = Path(__file__).resolve().parents[2] / "test" / "golden"
+CONTEXT = 64
+NEW_TOKENS = 32
+GRADIENT_SAMPLES = 50
+# Below this gap between the two best logits, float32 and float64 might choose different tokens.
+SMALLEST_MARGIN = 1e-3
+
+# The vocabulary is odd on purpose; head widths are 8, 12 (not a power of two) and 4 (narrower than a vector register).
+STUDENTS = {
+    "gpt2-tied": {"seed": 11, "config": {"vocab_size": 97, "n_embd": 32, "n_layer": 2, "n_head": 4}},
+    "gpt2-untied": {
+        "seed": 12,
+        "config": {"vocab_size": 97, "n_embd": 24, "n_layer": 3, "n_head": 2, "tie_word_embeddings": False},
+    },
+    "gpt2-inner": {
+        "seed": 13,
+        "config": {
+            "vocab_size": 101,
+            "n_embd": 32,
+            "n_layer": 1,
+            "n_head": 8,
+            "n_inner": 96,
+            "layer_norm_epsilon": 1e-3,
+            "activation_function": "gelu_pytorch_tanh",
+        },
+    },
+}
+
+
+def build(name):
+    """The student with weights large enough that logits, attention and gradients are far from flat."""
+    student = STUDENTS[name]
+    config = GPT2Config(
+        n_positions=CONTEXT,
+        initializer_range=0.2,
+        attn_pdrop=0.0,
+        embd_pdrop=0.0,
+        resid_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+        **student["config"],
+    )
+    model = GPT2LMHeadModel(config)
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            random = numpy.random.Generator(numpy.random.PCG64([student["seed"], zlib.crc32(key.encode())]))
+            # Strong positions keep greedy continuations from falling into a loop.
+            deviation = 0.8 if key.endswith("wpe.weight") else 0.2
+            values = deviation * random.standard_normal(tuple(parameter.shape))
+            if ".ln_" in key and key.endswith(".weight"):
+                values += 1
+            parameter.copy_(torch.from_numpy(values.astype(numpy.float32)))
+    return model
+
+
+def items(name, vocabulary):
+    """Ragged sequences with their loss weights; the last fills the whole context."""
+    random = numpy.random.Generator(numpy.random.PCG64([STUDENTS[name]["seed"], 1]))
+    sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (12, 3, 20), (2, 30, 1), (10, 14, CONTEXT - 24)]
+    weights = [0.05, 0.25, 0.2, 0.1, 0.3, 0.1]
+    result = []
+    for (prompt, context, target), weight in zip(sizes, weights, strict=True):
+        tokens = random.integers(0, vocabulary, prompt + context + target).tolist()
+        result.append(
+            {
+                "prompt": tokens[:prompt],
+                "context": tokens[prompt : prompt + context],
+                "target": tokens[prompt + context :],
+                "weight": weight,
+            }
+        )
+    return result
+
+
+def golden(name, model):
+    """Everything the test compares, from a float64 copy of the model."""
+    model = model.double().eval()
+    sequences = items(name, model.config.vocab_size)
+    losses, logits = [], []
+    total = torch.zeros((), dtype=torch.float64)
+    for index, item in enumerate(sequences):
+        given = len(item["prompt"]) + len(item["context"])
+        ids = torch.tensor([item["prompt"] + item["context"] + item["target"]])
+        output = model(ids).logits[0]
+        predictions = torch.log_softmax(output[given - 1 : -1], dim=-1)
+        loss = -predictions.gather(1, ids[0, given:, None]).mean()
+        losses.append(loss.item())
+        total = total + item["weight"] * loss
+        for position in sorted({0, given - 1, ids.shape[1] - 1}):
+            logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
+    model.zero_grad()
+    total.backward()
+    gradients = {}
+    for key, parameter in model.named_parameters():
+        flat = parameter.grad.flatten()
+        random = numpy.random.Generator(numpy.random.PCG64([7, zlib.crc32(key.encode())]))
+        indices = sorted(random.choice(len(flat), min(len(flat), GRADIENT_SAMPLES), replace=False).tolist())
+        gradients[key] = {
+            "norm": flat.norm().item(),
+            "indices": indices,
+            "values": flat[indices].tolist(),
+        }
+    return {
+        "source": "transformers GPT2LMHeadModel, float64, eager attention",
+        "items": sequences,
+        "losses": losses,
+        "loss": total.item(),
+        "logits": logits,
+        "gradients": gradients,
+        "greedy": greedy(name, model),
+    }
+
+
+def greedy(name, model):
+    random = numpy.random.Generator(numpy.random.PCG64([STUDENTS[name]["seed"], 2]))
+    continuations = []
+    for length in (1, 5, 18, CONTEXT - NEW_TOKENS):
+        prompt = random.integers(0, model.config.vocab_size, length).tolist()
+        ids = torch.tensor([prompt])
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=NEW_TOKENS,
+            eos_token_id=None,
+            pad_token_id=0,
+        )[0]
+        with torch.no_grad():
+            best = model(output[None]).logits[0, length - 1 : -1].topk(2, dim=-1).values
+        margin = (best[:, 0] - best[:, 1]).min().item()
+        if margin < SMALLEST_MARGIN:
+            raise SystemExit(f"{name}: two logits are {margin} apart; choose another seed")
+        continuations.append({"prompt": prompt, "tokens": output[length:].tolist(), "smallestMargin": margin})
+    return continuations
+
+
+def rounded(value):
+    """Nine significant digits: more than float32 holds."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, list):
+        return [rounded(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: rounded(entry) for key, entry in value.items()}
+    return value
+
+
+def close(a, b):
+    """Equal but for the rounding of float64 arithmetic and of the nine stored digits."""
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-7, abs_tol=1e-9)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(close(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    return type(a) is type(b) and a == b
+
+
+def write(folder, name):
+    model = build(name)
+    model.save_pretrained(folder)
+    values = golden(name, GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager"))
+    (folder / "golden.json").write_text(json.dumps(rounded(values), separators=(",", ":")) + "\n", "utf-8")
+
+
+def check(checks, name):
+    folder = GOLDEN / name
+    with tempfile.TemporaryDirectory() as temporary:
+        write(Path(temporary), name)
+        fresh = load_file(Path(temporary) / "model.safetensors")
+        stored = load_file(folder / "model.safetensors")
+        same = fresh.keys() == stored.keys() and all(torch.equal(fresh[key], stored[key]) for key in fresh)
+        checks.that(f"{name}: weights are the generator's, bit for bit", same)
+        # What transformers reads from the committed folder, not from the fresh one.
+        values = rounded(golden(name, GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager")))
+    expected = json.loads((folder / "golden.json").read_text("utf-8"))
+    for key in expected:
+        checks.that(f"{name}: {key}", key in values and close(expected[key], values[key]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    parser.add_argument("--counts", help="JSON file for the number of checks")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    checks = Checks()
+    for name in STUDENTS:
+        if arguments.check:
+            check(checks, name)
+        else:
+            folder = GOLDEN / name
+            folder.mkdir(parents=True, exist_ok=True)
+            write(folder, name)
+            print(f"wrote {folder}")
+    if arguments.check:
+        checks.finish(arguments.counts)
+
+
+if __name__ == "__main__":
+    main()
