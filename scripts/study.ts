@@ -117,7 +117,7 @@ for (const task of values.tasks.split(",")) {
   const byTokens = ofTask("trainedTokens");
   const row = (method: string, budget: string, results: Results[]): void => {
     const of = (key: keyof MethodResult) => results.map(({ methods }) => methods[method]![key] as number);
-    const accuracy = meanAndStandardError(of("accuracy"));
+    const { mean: accuracy, standardError } = meanAndStandardError(of("accuracy"));
     const mean = (key: keyof MethodResult) => meanAndStandardError(of(key)).mean;
     // Latency is set against full of the same seed and budget in epochs, measured the same way.
     const speedUp = meanAndStandardError(
@@ -126,7 +126,7 @@ for (const task of values.tasks.split(",")) {
       ),
     ).mean;
     lines.push(
-      `| ${method} | ${budget} | ${percent(accuracy.mean)} ± ${percent(accuracy.standardError)} | ${mean("meanGeneratedTokens").toFixed(0)} | ${mean("secondsPerProblem").toFixed(2)} | ${speedUp.toFixed(2)}× | ${Math.round(mean("trainedTokens")).toLocaleString("en-US")} | ${Math.round(mean("optimizerSteps")).toLocaleString("en-US")} |`,
+      `| ${method} | ${budget} | ${percent(accuracy)}${standardError === undefined ? "" : ` ± ${percent(standardError)}`} | ${mean("meanGeneratedTokens").toFixed(0)} | ${mean("secondsPerProblem").toFixed(2)} | ${speedUp.toFixed(2)}× | ${Math.round(mean("trainedTokens")).toLocaleString("en-US")} | ${Math.round(mean("optimizerSteps")).toLocaleString("en-US")} |`,
     );
   };
   for (const method of Object.keys(byEpochs[0]!.methods)) row(method, "epochs", byEpochs);
