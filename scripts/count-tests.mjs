@@ -22,7 +22,8 @@ else {
   passed += report.numPassedTests;
   failed += report.numFailedTests;
   failed += report.testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((test) => test.status === "failed"),
   ).length;
   if (failed === 0 && vitestStatus !== "0") failed += 1;
 }
