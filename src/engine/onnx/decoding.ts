@@ -3,7 +3,6 @@
  * decoding session, so that onnxruntime packs them once; rows that finish leave the batch.
  */
 import { Graph } from "../../graph/graph.ts";
-import { gather } from "../../graph/operators/layout.ts";
 import { argmaxLast } from "../../graph/operators/reduce.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
@@ -202,8 +201,8 @@ export class Decoder {
     const positions = graph.input("positions", "int32", ["batch", "time"]);
     const picked = graph.input("picked", "int32", ["batch"]);
     const attend = cachedAttention(this.family.shape, ids, cacheInputs(graph, this.family.shape));
-    const hidden = this.family.hidden({ graph, parameter, ids, positions, attend });
-    const logits = this.family.logits({ parameter }, gather(hidden, picked));
+    const hidden = this.family.hidden({ graph, parameter, ids, positions, rows: picked, attend });
+    const logits = this.family.logits({ parameter }, hidden);
     graph.output(argmaxLast(logits), "argmax");
     graph.output(logits, "logits");
     return graph;

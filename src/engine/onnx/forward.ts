@@ -1,6 +1,5 @@
 /** The forward pass over whole sequences, up to the log-likelihood of the supervised tokens: shared by training and scoring. */
 import type { Graph, Value } from "../../graph/graph.ts";
-import { gather } from "../../graph/operators/layout.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { fullAttention } from "./attention.ts";
 
@@ -22,10 +21,9 @@ export function forwardSequences(
   const supervised = graph.input("supervised", "int32", ["supervised"]);
   const targets = graph.input("targets", "int32", ["supervised"]);
   const attend = fullAttention(family.shape, ids, mask);
-  const hidden = family.hidden({ graph, parameter, ids, positions, attend });
-  // Head and softmax see supervised positions only: CWT supervises one chunk of a long sequence.
-  const selected = gather(hidden, supervised, { unique: true });
-  return { targets, logits: family.logits({ parameter }, selected) };
+  // The end of the last block, head and softmax see supervised positions only: CWT supervises one chunk of a long sequence.
+  const hidden = family.hidden({ graph, parameter, ids, positions, rows: supervised, attend });
+  return { targets, logits: family.logits({ parameter }, hidden) };
 }
 
 /** Inputs for every parameter of the family. */

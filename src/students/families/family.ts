@@ -14,6 +14,11 @@ export interface ForwardContext {
   /** Position of each token, int32 [time] (the same for each row) or [batch, time]. */
   positions: Value;
   /**
+   * The tokens whose hidden states are asked for: different flat indices into [batch · time], int32 [rows]. Other tokens matter
+   * to them through attention alone, so the last block can leave the rest of its work on them out. Absent: all tokens.
+   */
+  rows?: Value;
+  /**
    * Causal self-attention of one layer.
    * @param q [tokens, heads · width] @param k [tokens, keyValueHeads · width] @param v as k
    * @returns [tokens, heads · width]
@@ -39,7 +44,7 @@ export interface DecoderFamily {
   readonly parameterShapes: ReadonlyMap<string, readonly number[]>;
   /** Parameters that weight decay applies to (matrices; not biases and norms). */
   decays(name: string): boolean;
-  /** Token embeddings through the last normalization: [tokens, width]. */
+  /** Token embeddings through the last normalization: [rows, width] of the rows asked for, or of all tokens. */
   hidden(context: ForwardContext): Value;
   /** Logits of hidden rows: [rows, vocabulary]. */
   logits(context: Pick<ForwardContext, "parameter">, hidden: Value): Value;

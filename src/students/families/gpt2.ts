@@ -39,7 +39,12 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
         const block = `transformer.h.${layer}`;
         const qkv = projected(context, normalized(context, x, `${block}.ln_1`), `${block}.attn.c_attn`);
         const [q, k, v] = split(qkv, [width, width, width], -1) as [Value, Value, Value];
-        x = add(x, projected(context, context.attend(layer, q, k, v), `${block}.attn.c_proj`));
+        let attended = context.attend(layer, q, k, v);
+        if (context.rows !== undefined && layer === config.n_layer - 1) {
+          attended = gather(attended, context.rows, { unique: true });
+          x = gather(x, context.rows, { unique: true });
+        }
+        x = add(x, projected(context, attended, `${block}.attn.c_proj`));
         const inner = geluTanh(
           projected(context, normalized(context, x, `${block}.ln_2`), `${block}.mlp.c_fc`),
         );
