@@ -26,6 +26,12 @@ export function gradient(loss: Value, wrt: readonly Value[]): Value[] {
     if (outputGradients.every((value) => value === undefined)) continue;
     if (!operation.inputs.some((input) => input !== undefined && reaches.has(input))) continue;
     if (operation.derivative === undefined) throw new Error(`${operation.type} has no derivative`);
+    const [first] = operation.inputs;
+    const firstSum = first === undefined ? undefined : gradients.get(first);
+    if (operation.accumulate !== undefined && first !== undefined && firstSum !== undefined) {
+      gradients.set(first, operation.accumulate(firstSum, outputGradients));
+      continue;
+    }
     const inputGradients = operation.derivative(outputGradients);
     operation.inputs.forEach((input, i) => {
       const contribution = inputGradients[i];

@@ -10,6 +10,9 @@ export type AttributeValue = number | { float: number } | { ints: readonly numbe
 /** Gives, for the gradient of each output (undefined: not needed), the gradient of each input (undefined: none). */
 export type Derivative = (outputGradients: readonly (Value | undefined)[]) => (Value | undefined)[];
 
+/** From the gradient so far of input 0 and the gradients of the outputs, the new gradient of input 0. */
+export type Accumulate = (sum: Value, outputGradients: readonly (Value | undefined)[]) => Value;
+
 export interface Operation {
   /** ONNX operator, e.g. "MatMul". */
   type: string;
@@ -20,6 +23,8 @@ export interface Operation {
   outputs: readonly Value[];
   attributes: Readonly<Record<string, AttributeValue>>;
   derivative: Derivative | undefined;
+  /** Adds the gradient of input 0 to a sum there is already, where that is cheaper than making it and adding. */
+  accumulate: Accumulate | undefined;
   /** Part of a composite: differentiated through the composite, not by itself. */
   sealed: boolean;
   /** A composite's entry: it carries a derivative and has no node in the file. */
@@ -113,7 +118,12 @@ export class Graph {
     inputs: readonly (Value | undefined)[],
     attributes: Readonly<Record<string, AttributeValue>>,
     outputs: readonly OutputSpecification[],
-    options: { domain?: "" | "com.microsoft"; derivative?: Derivative; names?: readonly string[] } = {},
+    options: {
+      domain?: "" | "com.microsoft";
+      derivative?: Derivative;
+      accumulate?: Accumulate;
+      names?: readonly string[];
+    } = {},
   ): Value[] {
     for (const input of inputs) {
       if (input !== undefined && input.graph !== this)
@@ -130,6 +140,7 @@ export class Graph {
       outputs: values,
       attributes,
       derivative: options.derivative,
+      accumulate: options.accumulate,
       sealed: this.sealing,
       virtual: false,
     });
@@ -156,6 +167,7 @@ export class Graph {
       outputs: [output],
       attributes: {},
       derivative: ([gradient]) => derivative(gradient!),
+      accumulate: undefined,
       sealed: outer,
       virtual: true,
     });

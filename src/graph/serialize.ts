@@ -43,13 +43,21 @@ function message(writer: BinaryWriter, field: number, write: () => void): void {
 }
 
 function writeGraph(writer: BinaryWriter, graph: Graph, name: string): void {
-  for (const operation of neededOperations(graph)) {
+  const operations = neededOperations(graph);
+  for (const operation of operations) {
     message(writer, 1, () => writeNode(writer, operation));
   }
   writer.tag(2, 2).string(name);
   for (const constant of graph.constants) message(writer, 5, () => writeConstant(writer, constant));
   for (const input of graph.inputs) message(writer, 11, () => writeValueInfo(writer, input));
   for (const output of graph.outputs) message(writer, 12, () => writeValueInfo(writer, output));
+  // onnxruntime infers no names for dimensions that a reshape joins. Told that two values have the same shape, it lets an
+  // operation write its result over an input that nobody needs any more.
+  const results = new Set(graph.outputs);
+  for (const { outputs } of operations) {
+    for (const value of outputs)
+      if (!results.has(value)) message(writer, 13, () => writeValueInfo(writer, value));
+  }
 }
 
 /** Operations that lead to an output, in their order: derivatives may leave branches that nobody asks for. */

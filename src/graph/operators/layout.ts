@@ -74,40 +74,48 @@ export function concatenate(parts: readonly Value[], axis: number): Value {
 
 /**
  * Rows of `table` [rows, …] by `indices` (int32, any shape): [...indices, …].
- * Derivative: the rows' gradients are added into a zero table. `unique`: the indices are known to differ.
+ * Derivative: the rows' gradients are added into a zero table, or into the gradient the table has already (that of a tied
+ * head). `unique`: the indices are known to differ.
  */
 export function gather(table: Value, indices: Value, options: { unique?: boolean } = {}): Value {
   const shape = [...indices.shape, ...table.shape.slice(1)];
+  const unique = options.unique ?? false;
   return table.graph.apply("Gather", [table, indices], { axis: 0 }, [{ dtype: table.dtype, shape }], {
-    derivative: ([gradient]) => [scatterRows(table, indices, gradient!, options.unique ?? false), undefined],
+    derivative: ([gradient]) => [addRows(zerosLike(table), indices, gradient!, unique), undefined],
+    // ScatterND replaces rows, so a sum that is there already cannot go through it.
+    ...(unique
+      ? {}
+      : {
+          accumulate: (sum: Value, [gradient]: readonly (Value | undefined)[]) =>
+            addRows(sum, indices, gradient!, false),
+        }),
   })[0]!;
 }
 
+function zerosLike(table: Value): Value {
+  const graph = table.graph;
+  const shape = graph.apply("Shape", [table], {}, [{ dtype: "int64", shape: [table.shape.length] }])[0]!;
+  return graph.apply("ConstantOfShape", [shape], {}, [{ dtype: "float32", shape: table.shape }])[0]!;
+}
+
 /**
- * A table of zeros like `table` with `updates` [...indices, …] added at the rows `indices`. Not differentiable.
- * ScatterND would be the natural operator, but onnxruntime adds duplicate rows from several threads without locks and loses
- * some (measured with 1.30: 4 % of the sum); ScatterElements is exact and deterministic.
+ * `table` with `updates` [...indices, …] added at the rows `indices`; with `unique` they replace the rows, which must be zero.
+ * Not differentiable. ScatterND would be the natural operator, but onnxruntime adds duplicate rows from several threads
+ * without locks and loses some (measured with 1.30: 4 % of the sum); ScatterElements is exact and deterministic.
  */
-function scatterRows(table: Value, indices: Value, updates: Value, unique: boolean): Value {
+function addRows(table: Value, indices: Value, updates: Value, unique: boolean): Value {
   const graph = table.graph;
   const width = table.shape[1];
   if (table.shape.length !== 2 || typeof width !== "number")
     throw new RangeError("gather needs a matrix of fixed width");
-  const tableShape = graph.apply("Shape", [table], {}, [{ dtype: "int64", shape: [2] }])[0]!;
-  const zeros = graph.apply("ConstantOfShape", [tableShape], {}, [
-    { dtype: "float32", shape: table.shape },
-  ])[0]!;
-  const rows = reshape(updates, [-1, width], ["updates", width]);
-  const positions = reshape(cast(indices, "int64"), [-1, 1], ["updates", 1]);
-  if (unique) {
-    return graph.apply("ScatterND", [zeros, positions, rows], {}, [
-      { dtype: table.dtype, shape: table.shape },
-    ])[0]!;
-  }
+  // A name stands for one size in the whole graph, so the number of rows is named after the indices.
+  const count = indices.shape.length === 1 ? indices.shape[0]! : indices.shape.join("*");
+  const rows = reshape(updates, [-1, width], [count, width]);
+  const positions = reshape(cast(indices, "int64"), [-1, 1], [count, 1]);
+  const result = [{ dtype: table.dtype, shape: table.shape }];
+  if (unique) return graph.apply("ScatterND", [table, positions, rows], {}, result)[0]!;
   const elements = expandLike(positions, rows);
-  return graph.apply("ScatterElements", [zeros, elements, rows], { axis: 0, reduction: "add" }, [
-    { dtype: table.dtype, shape: table.shape },
-  ])[0]!;
+  return graph.apply("ScatterElements", [table, elements, rows], { axis: 0, reduction: "add" }, result)[0]!;
 }
 
 /** `x[i, columns[i]]` for a matrix x and int32 columns [rows]; [rows]. Not differentiable: see `crossEntropy`. */
