@@ -70,11 +70,13 @@ export function adamW(
   const clip = minimum(divide(scalars.maxGradientNorm, add(norm, 1e-6)), graph.scalar(1));
   const firstGain = multiply(clip, 1 - options.beta1);
   const secondGain = multiply(multiply(clip, clip), 1 - options.beta2);
+  // stepSize · m / (scale · √v + ε), divided by the scale above and below: one pass less over every parameter.
+  const scaledStep = divide(scalars.stepSize, scalars.secondMomentScale);
+  const scaledEpsilon = divide(options.epsilon, scalars.secondMomentScale);
   for (const { name, value, gradient, firstMoment, secondMoment, decays } of parameters) {
     const m = add(multiply(firstMoment, options.beta1), multiply(gradient, firstGain));
     const v = add(multiply(secondMoment, options.beta2), multiply(multiply(gradient, gradient), secondGain));
-    const denominator = add(multiply(squareRoot(v), scalars.secondMomentScale), options.epsilon);
-    const update = divide(multiply(m, scalars.stepSize), denominator);
+    const update = multiply(divide(m, add(squareRoot(v), scaledEpsilon)), scaledStep);
     const kept = decays ? multiply(value, scalars.decayFactor) : value;
     graph.output(subtract(kept, update), `updated.${name}`);
     graph.output(m, `updated.${name}.m`);
