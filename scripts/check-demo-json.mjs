@@ -39,7 +39,8 @@ try {
   // One JSON document and nothing else.
   result = JSON.parse(readFileSync(file, "utf8"));
 } catch (error) {
-  console.error(`FAIL ${file}: ${error.message}`);
+  console.error(`FAIL ${file} is not JSON: ${error.message}`);
+  process.exit(1);
 }
 check("an object", result, (value) => typeof value === "object" && value !== null && !Array.isArray(value));
 check("run", result?.run, (value) => typeof value === "string" && value !== "");
