@@ -24,10 +24,10 @@ export const tinyStudent =
   "{ random: { layers: 2, width: 32, heads: 2, contextLength: 640, vocabularySize: 320 } }";
 
 /** A recipe on the built-in coin flips. @param lines further lines, which may not repeat a key */
-export function tinyRecipe(lines: readonly string[] = []): string {
+export function tinyRecipe(lines: readonly string[], dev = 4): string {
   return [
     "name: tiny",
-    "task: { builtin: coin_flip, train: 24, dev: 4, test: 8 }",
+    `task: { builtin: coin_flip, train: 24, dev: ${dev}, test: 8 }`,
     `student: ${tinyStudent}`,
     "evaluate: { maxNewTokens: 24, latencyProblems: 2 }",
     "threads: 1",
