@@ -1,0 +1,47 @@
+/**
+ * Benchmarks: `npm run bench -- train-step`, `npm run bench -- probe`, `npm run bench -- profile`; docs/performance.md has
+ * results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
+ */
+import { parseArgs } from "node:util";
+import { benchProbe } from "./probe.ts";
+import { benchProfile } from "./profile.ts";
+import { itemKinds, shapes } from "./shapes.ts";
+import { benchTrainStep } from "./train-step.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    shapes: { type: "string", default: shapes.map(({ name }) => name).join() },
+    kinds: { type: "string", default: itemKinds.join() },
+    rounds: { type: "string", default: "7" },
+    stepsPerTurn: { type: "string", default: "2" },
+    threads: { type: "string", default: "0" },
+    rationales: { type: "string", default: "64" },
+    trainingSteps: { type: "string", default: "40" },
+    "no-pytorch": { type: "boolean", default: false },
+  },
+});
+const options = {
+  shapes: values.shapes.split(","),
+  kinds: values.kinds.split(","),
+  rounds: Number(values.rounds),
+  stepsPerTurn: Number(values.stepsPerTurn),
+  threads: Number(values.threads),
+  pytorch: !values["no-pytorch"],
+};
+const benches: Record<string, () => Promise<void>> = {
+  "train-step": () => benchTrainStep(options),
+  profile: () => benchProfile(options),
+  probe: () =>
+    benchProbe({
+      ...options,
+      rationales: Number(values.rationales),
+      trainingSteps: Number(values.trainingSteps),
+    }),
+};
+for (const name of positionals.length > 0 ? positionals : ["train-step"]) {
+  const bench = benches[name];
+  if (bench === undefined)
+    throw new Error(`no benchmark "${name}"; there are ${Object.keys(benches).join(", ")}`);
+  await bench();
+}
