@@ -144,7 +144,8 @@ function seedCopying(weights: Map<string, Float32Array>, width: number, heads: n
     fused(block)[from * 3 * width + part * width + h * head + to] = value;
   };
   const clear = (block: number, part: number, h: number): void => {
-    for (let from = 0; from < width; from++) for (let to = 0; to < head; to++) set(block, part, h, from, to, 0);
+    for (let from = 0; from < width; from++)
+      for (let to = 0; to < head; to++) set(block, part, h, from, to, 0);
   };
   for (const part of [0, 1, 2]) clear(0, part, 0);
   for (let pair = 0; pair < head / 2; pair++) {
@@ -170,7 +171,8 @@ function seedCopying(weights: Map<string, Float32Array>, width: number, heads: n
   for (let h = 0; h < heads - 2; h++) {
     for (const part of [0, 1, 2]) clear(1, part, h);
     for (let to = 0; to < head; to++) {
-      for (let from = tokenAt; from < beforeAt; from++) set(1, 0, h, from, to, 1.5 * projection[from - tokenAt]![to]!);
+      for (let from = tokenAt; from < beforeAt; from++)
+        set(1, 0, h, from, to, 1.5 * projection[from - tokenAt]![to]!);
       set(1, 1, h, beforeAt + to, to, 1.5);
       const copied = tokenAt + h * head + to;
       set(1, 2, h, copied, to, 1);

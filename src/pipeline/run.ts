@@ -114,6 +114,7 @@ function announce(context: RunContext, methods: readonly MethodName[], until: st
       stages.push({ title: `evaluate ${name}`, weight: name === "answer-only" ? 0.5 : 3 });
   }
   if (methods.includes("cwt-sbc") && until !== "train") probe();
+  if (until === "evaluate") stages.push({ title: "report", weight: 0.1 });
   if (context.recipe.student.random !== undefined)
     stages.splice(1, 0, { title: "random student", weight: 0.2 });
   context.reporter.plan(stages);

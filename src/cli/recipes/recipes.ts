@@ -8,7 +8,7 @@ import { shippedRecipeNames, shippedRecipePath } from "../../pipeline/config/shi
 import { inputError, SkipthinkError } from "../../util/errors.ts";
 
 export interface RecipeListing {
-  /** What `skipthink run` takes. */
+  /** What `skipthink distill` takes. */
   name: string;
   title: string;
   /** One sentence: what it is for. */

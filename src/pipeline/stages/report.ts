@@ -268,6 +268,7 @@ function rationales({ recipe }: RunContext, outcome: RunOutcome): ReportData["ra
       }),
       boundariesBefore: averageBoundaries(rationale.steps.length, recipe.chunk.count),
       boundariesAfter: chunk.boundaries,
+      whole: { answer: skip.wholeAnswer, correct: skip.wholeRight },
       objectiveBefore: chunk.objectiveBefore,
       objectiveAfter: chunk.objectiveAfter,
       chunks: skip.chunks.map((one, i) => ({

@@ -1,6 +1,7 @@
 /** The student that every method starts from: the recipe's model, or a random one, with the markers in its tokenizer. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import { checkLengths } from "../../method/items/batches.ts";
@@ -111,6 +112,32 @@ function checkQuestions(
       );
     }
   }
+}
+
+/** Names, sizes and both ends of the folder's files: tells models apart without reading gigabytes. */
+async function fingerprint(folder: string): Promise<Record<string, string>> {
+  const end = 1 << 20;
+  const prints: Record<string, string> = {};
+  for (const name of (await readdir(folder))
+    .filter((file) => /\.(json|safetensors|txt)$/.test(file))
+    .sort()) {
+    const file = await open(join(folder, name));
+    try {
+      const { size } = await file.stat();
+      const hash = createHash("sha256");
+      for (const position of size > 2 * end ? [0, size - end] : [0]) {
+        const { buffer, bytesRead } = await file.read({
+          buffer: Buffer.alloc(Math.min(size, 2 * end)),
+          position,
+        });
+        hash.update(buffer.subarray(0, bytesRead));
+      }
+      prints[name] = `${size} ${hash.digest("hex").slice(0, 16)}`;
+    } finally {
+      await file.close();
+    }
+  }
+  return prints;
 }
 
 async function baseFolder(context: RunContext, data: RunData): Promise<{ folder: string; hash: string }> {

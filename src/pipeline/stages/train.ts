@@ -190,7 +190,8 @@ class Training {
       if (this.position.boundaries === undefined && this.plan.needsChunks !== "none") {
         this.position.boundaries = this.upstream.boundaries ?? this.averageChunks();
       }
-      while (usedShare(this.budget, this.used(0)) < 1) await this.epoch();
+      // An epoch that was stopped after its last step still has its measurement on dev to make.
+      while (this.position.batch > 0 || usedShare(this.budget, this.used(0)) < 1) await this.epoch();
       await this.finish();
     } finally {
       await this.student.close();
