@@ -46,7 +46,7 @@ describe.each([
     for (const { prompt, context } of prompts) {
       expected.push(await greedyByScoring(student, [...prompt, ...context], steps));
     }
-  });
+  }, 60_000);
 
   test.each([1, 3, 7])(
     "is the arg-max of repeated scoring for ragged prompts, %i at a time",

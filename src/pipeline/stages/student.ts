@@ -154,7 +154,7 @@ async function baseFolder(context: RunContext, data: RunData): Promise<{ folder:
     }
     return {
       folder: path,
-      hash: hashOf({ path, config: await readFile(join(path, "config.json"), "utf8") }),
+      hash: hashOf(await fingerprint(path)),
     };
   }
   const inputs = { random, seed: recipe.seed, data: data.hash };
