@@ -325,10 +325,14 @@ const differentiable: Record<string, Record<string, Cases>> = {
 const notDifferentiable: Record<string, Record<string, (x: Value, indices: Value) => Value>> = {
   elementwise: {
     minimum: (x) => elementwise.minimum(x, x.graph.scalar(1)),
+    maximum: (x) => elementwise.maximum(x, x.graph.scalar(1)),
     cast: (x) => elementwise.cast(elementwise.cast(x, "int32"), "float32"),
     equal: (x) => elementwise.equal(x, x),
   },
-  reduce: { argmaxLast: (x) => elementwise.cast(reduce.argmaxLast(x), "float32") },
+  reduce: {
+    argmaxLast: (x) => elementwise.cast(reduce.argmaxLast(x), "float32"),
+    reduceMaxLast: (x) => reduce.reduceMaxLast(x),
+  },
   layout: {
     gatherColumns: (x, indices) => layout.gatherColumns(x, indices),
     addAtColumns: (x, indices) =>

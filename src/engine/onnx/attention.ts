@@ -1,7 +1,10 @@
 /** The two ways to attend: over the whole sequence for training and scoring, over a cache for decoding. */
 import type { Graph, Value } from "../../graph/graph.ts";
+import { add, divide, exponential, maximum, multiply, subtract } from "../../graph/operators/elementwise.ts";
 import { reshape, transpose } from "../../graph/operators/layout.ts";
+import { matmul } from "../../graph/operators/matmul.ts";
 import { attention } from "../../graph/operators/neural.ts";
+import { reduceMaxLast, reduceSum } from "../../graph/operators/reduce.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
 
 /** Attention over whole sequences [batch, time] under an additive mask [time, time]. */
@@ -30,94 +33,51 @@ function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[])
   })[0]!;
 }
 
+/** Inputs of the cache: keys and values per layer, [batch, heads, capacity, head width], and which places are filled. */
 export interface CacheValues {
-  pastKeys: Value[];
-  pastValues: Value[];
-  /** Tokens of each row that are valid after this call, minus one; int32 [batch]. */
-  lastPositions: Value;
-  /** Longest row after this call; int32 scalar. */
-  totalLength: Value;
+  keys: Value[];
+  values: Value[];
+  /** Additive, [batch, 1, 1, capacity]: 0 where a row has a token, a large negative number elsewhere. */
+  mask: Value;
 }
 
-/** Head width in the cache: GroupQueryAttention takes multiples of 8 only; narrower heads are filled up with zeros. */
-export function cacheHeadWidth(shape: FamilyShape): number {
-  return Math.ceil(shape.headWidth / 8) * 8;
-}
-
-/** Inputs of the cache: [batch, heads, capacity, `cacheHeadWidth`] per layer for keys and values. */
 export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
-  const cache = ["batch", shape.keyValueHeads, "capacity", cacheHeadWidth(shape)];
+  const cache = ["batch", shape.keyValueHeads, "capacity", shape.headWidth];
   const layers = [...Array(shape.layers).keys()];
   return {
-    pastKeys: layers.map((layer) => graph.input(`past.${layer}.key`, "float32", cache)),
-    pastValues: layers.map((layer) => graph.input(`past.${layer}.value`, "float32", cache)),
-    lastPositions: graph.input("lastPositions", "int32", ["batch"]),
-    totalLength: graph.input("totalLength", "int32", [1]),
+    keys: layers.map((layer) => graph.input(`past.${layer}.key`, "float32", cache)),
+    values: layers.map((layer) => graph.input(`past.${layer}.value`, "float32", cache)),
+    mask: graph.input("pastMask", "float32", ["batch", 1, 1, "capacity"]),
   };
+}
+
+/** Marks a layer's new keys and values [tokens, width] as outputs, for the caller to put into the cache. */
+export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): void {
+  graph.output(k, `new.${layer}.key`);
+  graph.output(v, `new.${layer}.value`);
 }
 
 /**
- * Attention of new tokens over the cache with ONNX Runtime's GroupQueryAttention. When the caller binds a past and its
- * present to the same memory, new keys and values are written in place and nothing is copied.
+ * Attention of one new token per row over the cache and itself. The cache is only read: onnxruntime-node copies every output,
+ * so a cache that is an output (as GroupQueryAttention has it) would be copied whole at each token. The new key and value go
+ * out as one small row each, and the token's weight on itself joins the softmax by hand.
  */
 export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValues) {
   const graph = ids.graph;
-  const { heads, keyValueHeads, headWidth } = shape;
-  const idShape = graph.apply("Shape", [ids], {}, [{ dtype: "int64", shape: [2] }])[0]!;
-  const [batch, time] = ids.shape as [string, string];
-  const paddedWidth = cacheHeadWidth(shape);
-  const toShape = (x: Value, ...sizes: number[]): Value => {
-    const target = graph.apply("Concat", [idShape, graph.int64s(sizes)], { axis: 0 }, [
-      { dtype: "int64", shape: [2 + sizes.length] },
-    ])[0]!;
-    return reshapeTo(x, target, [batch, time, ...sizes]);
-  };
-  const rows = (x: Value, count: number): Value => {
-    if (paddedWidth === headWidth) return toShape(x, count * headWidth);
-    // Zeros add nothing to q · k, and the zero columns of v are cut off again below.
-    const [padded] = graph.apply(
-      "Pad",
-      [toShape(x, count, headWidth), graph.int64s([0, 0, 0, 0, 0, 0, 0, paddedWidth - headWidth])],
-      {},
-      [{ dtype: "float32", shape: [batch, time, count, paddedWidth] }],
-    );
-    return toShape(padded!, count * paddedWidth);
-  };
-  const unpadded = (x: Value): Value => {
-    if (paddedWidth === headWidth) return x;
-    return graph.apply(
-      "Slice",
-      [toShape(x, heads, paddedWidth), graph.int64s([0]), graph.int64s([headWidth]), graph.int64s([3])],
-      {},
-      [{ dtype: "float32", shape: [batch, time, heads, headWidth] }],
-    )[0]!;
-  };
+  const { heads, headWidth } = shape;
+  const [batch] = ids.shape as [string];
+  const scale = 1 / Math.sqrt(headWidth);
+  const toHeads = (x: Value): Value => reshape(x, [-1, heads, 1, headWidth], [batch, heads, 1, headWidth]);
   return (layer: number, q: Value, k: Value, v: Value): Value => {
-    const cacheShape = cache.pastKeys[layer]!.shape;
-    const [output, presentKey, presentValue] = graph.apply(
-      "GroupQueryAttention",
-      [
-        rows(q, heads),
-        rows(k, keyValueHeads),
-        rows(v, keyValueHeads),
-        cache.pastKeys[layer],
-        cache.pastValues[layer],
-        cache.lastPositions,
-        cache.totalLength,
-      ],
-      { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: 1 / Math.sqrt(headWidth) } },
-      [
-        { dtype: "float32", shape: [batch, time, heads * paddedWidth] },
-        { dtype: "float32", shape: cacheShape },
-        { dtype: "float32", shape: cacheShape },
-      ],
-      {
-        domain: "com.microsoft",
-        names: [`attended.${layer}`, `present.${layer}.key`, `present.${layer}.value`],
-      },
-    );
-    graph.output(presentKey!);
-    graph.output(presentValue!);
-    return reshape(unpadded(output!), [-1, heads * headWidth], ["tokens", heads * headWidth]);
+    outputNewKeys(graph, layer, k, v);
+    const [query, key, value] = [toHeads(q), toHeads(k), toHeads(v)];
+    const past = add(matmul(query, cache.keys[layer]!, { transposeB: true, scale }), cache.mask);
+    const self = multiply(reduceSum(multiply(query, key), [-1], true), scale);
+    const largest = maximum(reduceMaxLast(past), self);
+    const pastWeights = exponential(subtract(past, largest));
+    const selfWeight = exponential(subtract(self, largest));
+    const total = add(reduceSum(pastWeights, [-1], true), selfWeight);
+    const sum = add(matmul(pastWeights, cache.values[layer]!), multiply(selfWeight, value));
+    return reshape(divide(sum, total), [-1, heads * headWidth], ["tokens", heads * headWidth]);
   };
 }

@@ -74,7 +74,7 @@ export function denseBatch(
 const masks = new Map<number, Tensor>();
 
 /** [time, time]: 0 where a position may look, −1e9 where it may not. Right padding needs no mask of its own. */
-function causalMask(time: number): Tensor {
+export function causalMask(time: number): Tensor {
   let mask = masks.get(time);
   if (mask === undefined) {
     const data = new Float32Array(time * time);

@@ -1,15 +1,17 @@
 /**
- * Generation with a key-value cache. The cache is written in place by GroupQueryAttention; weights are constants of the
- * decoding session, so that onnxruntime packs them once; rows that finish leave the batch.
+ * Generation with a key-value cache: one pass over the prompts, then one token per row and pass. Weights are constants of the
+ * sessions, so that onnxruntime packs them once; rows that finish leave the batch.
  */
-import { Graph } from "../../graph/graph.ts";
+import { Graph, type Value } from "../../graph/graph.ts";
 import { argmaxLast } from "../../graph/operators/reduce.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { EngineCounters, GenerateOptions, Generation } from "../engine.ts";
-import { cachedAttention, cacheHeadWidth, cacheInputs } from "./attention.ts";
+import { cachedAttention, cacheInputs, fullAttention, outputNewKeys } from "./attention.ts";
+import { causalMask } from "./batch.ts";
+import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
 import { parameterInputs } from "./forward.ts";
-import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
+import { dataOf, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
 const defaultBatchSize = 32;
@@ -30,7 +32,7 @@ export class Decoder {
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  private session: Session | undefined;
+  private readonly sessions = new Map<"prompt" | "token", Session>();
   private sessionVersion = -1;
   private readonly weightsAreConstants: boolean;
 
@@ -53,37 +55,29 @@ export class Decoder {
         throw new RangeError(`prompt ${i} has ${prompt.length} tokens; the context holds ${contextLength}`);
       }
     });
-    const session = await this.currentSession();
     // Prompts of similar length share a batch; the result does not depend on it.
     const order = [...prompts.keys()].sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
     const batchSize = options.batchSize ?? defaultBatchSize;
     for (let from = 0; from < order.length; from += batchSize) {
       const indices = order.slice(from, from + batchSize);
-      await this.generateBatch(session, indices, prompts, options, generations);
+      await this.generateBatch(indices, prompts, options, generations);
     }
     return generations;
   }
 
   async close(): Promise<void> {
-    await this.session?.release();
-    this.session = undefined;
+    for (const session of this.sessions.values()) await session.release();
+    this.sessions.clear();
   }
 
   private async generateBatch(
-    session: Session,
     indices: readonly number[],
     prompts: readonly (readonly number[])[],
     options: GenerateOptions,
     generations: Generation[],
   ): Promise<void> {
-    const { shape } = this.family;
-    const time = Math.max(...indices.map((index) => prompts[index]!.length));
-    const capacity = Math.min(shape.contextLength, time + options.maxNewTokens);
-    const cacheWidth = cacheHeadWidth(shape);
-    const rowSize = shape.keyValueHeads * capacity * cacheWidth;
-    const caches = Array.from({ length: shape.layers * 2 }, () => new Float32Array(indices.length * rowSize));
+    const { contextLength } = this.family.shape;
     const stops = new Set(options.stopTokens);
-    const temperature = options.temperature ?? 0;
     const streams = new Map(
       indices.map((index) => [index, new RandomStream(options.seed ?? 0, `generate/${index}`)]),
     );
@@ -93,66 +87,9 @@ export class Decoder {
       next: 0,
       generation: generations[index]!,
     }));
-
-    const step = async (
-      ids: Int32Array,
-      positions: Int32Array,
-      width: number,
-      picked: Int32Array,
-    ): Promise<void> => {
-      const count = rows.length;
-      const feeds: Record<string, Tensor> = this.weightsAreConstants
-        ? {}
-        : Object.fromEntries(this.store.weights);
-      const fetches: Record<string, Tensor | null> = temperature > 0 ? { logits: null } : { argmax: null };
-      feeds.ids = new Tensor("int32", ids, [count, width]);
-      feeds.positions = new Tensor("int32", positions, [count, width]);
-      feeds.picked = new Tensor("int32", picked, [count]);
-      feeds.lastPositions = new Tensor(
-        "int32",
-        Int32Array.from(rows, (row) => row.length - 1),
-        [count],
-      );
-      feeds.totalLength = new Tensor(
-        "int32",
-        Int32Array.of(Math.max(...rows.map((row) => row.length), width)),
-        [1],
-      );
-      caches.forEach((cache, i) => {
-        const name = `${Math.floor(i / 2)}.${i % 2 === 0 ? "key" : "value"}`;
-        const tensor = float32Tensor(cache.subarray(0, count * rowSize), [
-          count,
-          shape.keyValueHeads,
-          capacity,
-          cacheWidth,
-        ]);
-        feeds[`past.${name}`] = tensor;
-        fetches[`present.${name}`] = tensor;
-      });
-      const results = await run(session, feeds, fetches);
-      rows.forEach((row, i) => {
-        if (temperature > 0) {
-          const size = shape.vocabularySize;
-          const logits = dataOf(results.logits!).subarray(i * size, (i + 1) * size);
-          row.next = sample(logits, temperature, streams.get(row.index)!);
-        } else {
-          row.next = Number((results.argmax!.data as BigInt64Array)[i]);
-        }
-      });
-    };
-
-    const promptIds = new Int32Array(rows.length * time);
-    const promptPositions = new Int32Array(rows.length * time);
-    rows.forEach((row, i) => {
-      promptIds.set(prompts[row.index]!, i * time);
-      for (let t = 0; t < time; t++) promptPositions[i * time + t] = t;
-    });
-    await step(
-      promptIds,
-      promptPositions,
-      time,
-      Int32Array.from(rows, (row, i) => i * time + row.length - 1),
-    );
+    const longest = Math.max(...rows.map(({ length }) => length));
+    const cache = new KeyValueCache(this.family.shape, rows.length, longest + cacheBlock);
+    await this.readPrompts(rows, prompts, cache, streams, options.temperature ?? 0);
     for (;;) {
       for (let i = rows.length - 1; i >= 0; i--) {
         const row = rows[i]!;
@@ -161,33 +98,119 @@ export class Decoder {
         this.counters.generatedTokens += 1;
         options.onToken?.(row.index, row.next);
         row.generation.stopped = stops.has(row.next);
-        if (row.generation.stopped || tokens.length >= options.maxNewTokens || row.length >= capacity) {
-          removeRow(rows, caches, rowSize, i);
+        const full = tokens.length >= options.maxNewTokens || row.length >= contextLength;
+        if (row.generation.stopped || full) {
+          const last = rows.pop()!;
+          if (i < rows.length) rows[i] = last;
+          cache.moveRow(rows.length, i);
         }
       }
       if (rows.length === 0) return;
-      for (const row of rows) row.length += 1;
-      await step(
-        Int32Array.from(rows, (row) => row.next),
-        Int32Array.from(rows, (row) => row.length - 1),
-        1,
-        Int32Array.from(rows, (_, i) => i),
-      );
+      await this.writeTokens(rows, cache, streams, options.temperature ?? 0);
     }
   }
 
-  private async currentSession(): Promise<Session> {
-    const stale = this.weightsAreConstants && this.sessionVersion !== this.store.version;
-    if (this.session === undefined || stale) {
-      await this.close();
-      this.session = await createSession(this.build(), "decode", this.threads);
+  /** Reads the prompts of all rows, fills the cache and finds each row's first token. */
+  private async readPrompts(
+    rows: Row[],
+    prompts: readonly (readonly number[])[],
+    cache: KeyValueCache,
+    streams: ReadonlyMap<number, RandomStream>,
+    temperature: number,
+  ): Promise<void> {
+    const time = Math.max(...rows.map(({ length }) => length));
+    const ids = new Int32Array(rows.length * time);
+    rows.forEach((row, i) => {
+      ids.set(prompts[row.index]!, i * time);
+    });
+    const feeds: Record<string, Tensor> = {
+      ids: new Tensor("int32", ids, [rows.length, time]),
+      positions: new Tensor(
+        "int32",
+        Int32Array.from({ length: time }, (_, i) => i),
+        [time],
+      ),
+      mask: causalMask(time),
+      picked: new Tensor(
+        "int32",
+        Int32Array.from(rows, (row, i) => i * time + row.length - 1),
+        [rows.length],
+      ),
+    };
+    const results = await this.run("prompt", feeds, temperature);
+    rows.forEach((row, i) => {
+      for (let t = 0; t < row.length; t++) cache.write(results, i * time + t, i, t);
+    });
+    this.choose(rows, results, streams, temperature);
+  }
+
+  /** Reads the last token of each row and finds the next one. */
+  private async writeTokens(
+    rows: Row[],
+    cache: KeyValueCache,
+    streams: ReadonlyMap<number, RandomStream>,
+    temperature: number,
+  ): Promise<void> {
+    cache.reserve(Math.max(...rows.map(({ length }) => length)) + 1);
+    const column = (values: Int32Array): Tensor => new Tensor("int32", values, [rows.length, 1]);
+    const feeds: Record<string, Tensor> = {
+      ids: column(Int32Array.from(rows, ({ next }) => next)),
+      positions: column(Int32Array.from(rows, ({ length }) => length)),
+      ...cache.feeds(rows.map(({ length }) => length)),
+    };
+    const results = await this.run("token", feeds, temperature);
+    rows.forEach((row, i) => {
+      cache.write(results, i, i, row.length);
+      row.length += 1;
+    });
+    this.choose(rows, results, streams, temperature);
+  }
+
+  private choose(
+    rows: readonly Row[],
+    results: Record<string, Tensor>,
+    streams: ReadonlyMap<number, RandomStream>,
+    temperature: number,
+  ): void {
+    const size = this.family.shape.vocabularySize;
+    rows.forEach((row, i) => {
+      row.next =
+        temperature > 0
+          ? sample(
+              dataOf(results.logits!).subarray(i * size, (i + 1) * size),
+              temperature,
+              streams.get(row.index)!,
+            )
+          : Number((results.argmax!.data as BigInt64Array)[i]);
+    });
+  }
+
+  private async run(
+    kind: "prompt" | "token",
+    feeds: Record<string, Tensor>,
+    temperature: number,
+  ): Promise<Record<string, Tensor>> {
+    const session = await this.currentSession(kind);
+    const fetches: Record<string, null> = temperature > 0 ? { logits: null } : { argmax: null };
+    for (const { name } of cacheNames(this.family.shape)) fetches[`new.${name}`] = null;
+    const weights = this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
+    return await run(session, { ...weights, ...feeds }, fetches);
+  }
+
+  private async currentSession(kind: "prompt" | "token"): Promise<Session> {
+    if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
+    let session = this.sessions.get(kind);
+    if (session === undefined) {
+      session = await createSession(this.build(kind), kind, this.threads);
+      this.sessions.set(kind, session);
       this.sessionVersion = this.store.version;
     }
-    return this.session;
+    return session;
   }
 
-  private build(): Graph {
+  private build(kind: "prompt" | "token"): Graph {
     const graph = new Graph();
+    const { shape } = this.family;
     const parameters = this.weightsAreConstants
       ? new Map(
           [...this.store.weights].map(([name, tensor]) => [
@@ -197,26 +220,27 @@ export class Decoder {
         )
       : parameterInputs(graph, this.family);
     const parameter = (name: string) => parameters.get(name)!;
-    const ids = graph.input("ids", "int32", ["batch", "time"]);
-    const positions = graph.input("positions", "int32", ["batch", "time"]);
-    const picked = graph.input("picked", "int32", ["batch"]);
-    const attend = cachedAttention(this.family.shape, ids, cacheInputs(graph, this.family.shape));
-    const hidden = this.family.hidden({ graph, parameter, ids, positions, rows: picked, attend });
+    const ids = graph.input("ids", "int32", kind === "prompt" ? ["batch", "time"] : ["batch", 1]);
+    let hidden: Value;
+    if (kind === "prompt") {
+      const positions = graph.input("positions", "int32", ["time"]);
+      const attendFully = fullAttention(shape, ids, graph.input("mask", "float32", ["time", "time"]));
+      const attend: typeof attendFully = (layer, q, k, v) => {
+        outputNewKeys(graph, layer, k, v);
+        return attendFully(layer, q, k, v);
+      };
+      const rows = graph.input("picked", "int32", ["batch"]);
+      hidden = this.family.hidden({ graph, parameter, ids, positions, rows, attend });
+    } else {
+      const positions = graph.input("positions", "int32", ["batch", 1]);
+      const attend = cachedAttention(shape, ids, cacheInputs(graph, shape));
+      hidden = this.family.hidden({ graph, parameter, ids, positions, attend });
+    }
     const logits = this.family.logits({ parameter }, hidden);
     graph.output(argmaxLast(logits), "argmax");
     graph.output(logits, "logits");
     return graph;
   }
-}
-
-/** Moves the last row into the place of row `i`, in the list and in every cache. */
-function removeRow(rows: Row[], caches: readonly Float32Array[], rowSize: number, i: number): void {
-  const last = rows.length - 1;
-  if (i !== last) {
-    for (const cache of caches) cache.copyWithin(i * rowSize, last * rowSize, (last + 1) * rowSize);
-    rows[i] = rows[last]!;
-  }
-  rows.pop();
 }
 
 /** Draws from softmax(logits / temperature) by inverting the cumulative distribution. */

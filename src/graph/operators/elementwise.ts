@@ -96,6 +96,12 @@ export function minimum(a: Value, b: Value): Value {
   return a.graph.apply("Min", [a, b], {}, [{ dtype: a.dtype, shape }])[0]!;
 }
 
+/** The larger of both, element by element. Not differentiable: used to keep exponentials in range. */
+export function maximum(a: Value, b: Value): Value {
+  const shape = broadcastShapes(a.shape, b.shape);
+  return a.graph.apply("Max", [a, b], {}, [{ dtype: a.dtype, shape }])[0]!;
+}
+
 /** Converts between element types. Not differentiable. */
 export function cast(x: Value, dtype: "float32" | "int32" | "int64"): Value {
   const to = { float32: 1, int32: 6, int64: 7 }[dtype];

@@ -42,6 +42,13 @@ export function sumOfSquares(x: Value): Value {
   })[0]!;
 }
 
+/** Largest element along the last axis, which stays with size 1. Not differentiable: used to keep exponentials in range. */
+export function reduceMaxLast(x: Value): Value {
+  return x.graph.apply("ReduceMax", [x, x.graph.int64s([-1])], { keepdims: 1 }, [
+    { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] },
+  ])[0]!;
+}
+
 /** Index of the largest element along the last axis (the first of equals), int64. Not differentiable. */
 export function argmaxLast(x: Value): Value {
   return x.graph.apply("ArgMax", [x], { axis: -1, keepdims: 0, select_last_index: 0 }, [

@@ -1,0 +1,93 @@
+/** Keys and values of the tokens read so far, in plain memory: [rows, heads, capacity, head width] per layer. */
+import type { FamilyShape } from "../../students/families/family.ts";
+import { dataOf, float32Tensor } from "./parameters.ts";
+import type { Tensor } from "./session.ts";
+
+/** Places added when the cache is full: a compromise between copying on growth and attending over empty places. */
+export const cacheBlock = 64;
+
+/** Names of the caches as the graphs have them: `<layer>.key`, `<layer>.value`. */
+export function cacheNames(shape: Pick<FamilyShape, "layers">): { name: string; index: number }[] {
+  return Array.from({ length: shape.layers * 2 }, (_, index) => ({
+    name: `${Math.floor(index / 2)}.${index % 2 === 0 ? "key" : "value"}`,
+    index,
+  }));
+}
+
+export class KeyValueCache {
+  private readonly shape: FamilyShape;
+  private readonly names: string[];
+  private capacity: number;
+  private caches: Float32Array[];
+  private readonly rows: number;
+
+  constructor(shape: FamilyShape, rows: number, capacity: number) {
+    this.shape = shape;
+    this.rows = rows;
+    this.names = cacheNames(shape).map(({ name }) => name);
+    this.capacity = Math.min(shape.contextLength, capacity);
+    this.caches = this.names.map(() => this.allocate(this.capacity));
+  }
+
+  /** Makes room for `length` tokens per row. */
+  reserve(length: number): void {
+    if (length <= this.capacity) return;
+    const { headWidth, keyValueHeads, contextLength } = this.shape;
+    const capacity = Math.min(contextLength, length + cacheBlock);
+    this.caches = this.caches.map((old) => {
+      const grown = this.allocate(capacity);
+      for (let block = 0; block < this.rows * keyValueHeads; block++) {
+        const from = block * this.capacity * headWidth;
+        grown.set(old.subarray(from, from + this.capacity * headWidth), block * capacity * headWidth);
+      }
+      return grown;
+    });
+    this.capacity = capacity;
+  }
+
+  /** Takes the new key and value of one token, row `source` of the results, to place `position` of cache row `row`. */
+  write(results: Record<string, Tensor>, source: number, row: number, position: number): void {
+    const { headWidth, keyValueHeads } = this.shape;
+    const width = keyValueHeads * headWidth;
+    this.names.forEach((name, i) => {
+      const fresh = dataOf(results[`new.${name}`]!);
+      for (let head = 0; head < keyValueHeads; head++) {
+        const from = source * width + head * headWidth;
+        const to = ((row * keyValueHeads + head) * this.capacity + position) * headWidth;
+        this.caches[i]!.set(fresh.subarray(from, from + headWidth), to);
+      }
+    });
+  }
+
+  /** Row `from` takes the place of row `to`, whose sequence has ended. */
+  moveRow(from: number, to: number): void {
+    if (from === to) return;
+    const size = this.shape.keyValueHeads * this.capacity * this.shape.headWidth;
+    for (const cache of this.caches) cache.copyWithin(to * size, from * size, (from + 1) * size);
+  }
+
+  /** Tensors over the first rows' memory, and the mask of their filled places. @param lengths filled places per row */
+  feeds(lengths: readonly number[]): Record<string, Tensor> {
+    const { headWidth, keyValueHeads } = this.shape;
+    const rows = lengths.length;
+    const size = rows * keyValueHeads * this.capacity * headWidth;
+    const mask = new Float32Array(rows * this.capacity);
+    lengths.forEach((length, row) => {
+      mask.fill(-1e9, row * this.capacity + length, (row + 1) * this.capacity);
+    });
+    const feeds: Record<string, Tensor> = { pastMask: float32Tensor(mask, [rows, 1, 1, this.capacity]) };
+    this.names.forEach((name, i) => {
+      feeds[`past.${name}`] = float32Tensor(this.caches[i]!.subarray(0, size), [
+        rows,
+        keyValueHeads,
+        this.capacity,
+        headWidth,
+      ]);
+    });
+    return feeds;
+  }
+
+  private allocate(capacity: number): Float32Array {
+    return new Float32Array(this.rows * this.shape.keyValueHeads * capacity * this.shape.headWidth);
+  }
+}
