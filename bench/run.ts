@@ -39,9 +39,14 @@ const benches: Record<string, () => Promise<void>> = {
       trainingSteps: Number(values.trainingSteps),
     }),
 };
-for (const name of positionals.length > 0 ? positionals : ["train-step"]) {
-  const bench = benches[name];
-  if (bench === undefined)
-    throw new Error(`no benchmark "${name}"; there are ${Object.keys(benches).join(", ")}`);
-  await bench();
+try {
+  for (const name of positionals.length > 0 ? positionals : ["train-step"]) {
+    const bench = benches[name];
+    if (bench === undefined)
+      throw new Error(`no benchmark "${name}"; there are ${Object.keys(benches).join(", ")}`);
+    await bench();
+  }
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
 }

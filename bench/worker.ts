@@ -26,7 +26,13 @@ export class Worker {
   constructor(name: string, command: string, args: readonly string[]) {
     this.name = name;
     this.child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
-    this.child.on("error", () => {});
+    this.child.on("error", (error) => {
+      console.error(
+        `${command} does not start (${error.message}); SKIPTHINK_PYTHON names a Python with torch, --no-pytorch goes without`,
+      );
+    });
+    // A process that has ended is noticed when its answer is read.
+    this.child.stdin!.on("error", () => {});
     const reader: Interface = createInterface({ input: this.child.stdout! });
     this.lines = reader[Symbol.asyncIterator]();
   }
