@@ -223,6 +223,11 @@ const itemsSchema = z
 
 const probeSchema = z
   .strictObject({
+    chunks: count(1, 64)
+      .optional()
+      .describe(
+        "Chunks per rationale for probing, where they should be finer than chunk.count; without it, chunk.count.",
+      ),
     decision: z
       .enum(["cumulative", "independent"])
       .default("cumulative")
@@ -372,6 +377,14 @@ export const recipeSchema = z
         path: [],
         message: "neither task nor data is given",
         params: { remedy: "Write task: {} for a built-in task, or data: with the paths of your files." },
+      });
+    }
+    if (recipe.chunk.context === "staged" && (recipe.probe.chunks ?? 0) > recipe.chunk.count) {
+      context.addIssue({
+        code: "custom",
+        path: ["probe", "chunks"],
+        message: "context staged scores the training prompts, which know chunk.count stages only",
+        params: { remedy: "Take chunk.context: shared, or no more probe.chunks than chunk.count." },
       });
     }
     const noDev =

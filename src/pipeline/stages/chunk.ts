@@ -25,16 +25,20 @@ export async function chunkStage(
 ): Promise<Chunked> {
   const { folder, recipe, reporter, engine } = context;
   const title = "chunk";
-  const inputs = { student: trained.hash, chunk: recipe.chunk };
+  // Skipping may cut finer than training: a chunk that holds one needed step cannot go, however much else is in it.
+  const chunk = { ...recipe.chunk, count: recipe.probe.chunks ?? recipe.chunk.count };
+  const inputs = { student: trained.hash, chunk };
   const { result, hash, cached } = await runStage<ChunkResult>(folder, "chunk", inputs, async () => {
     reporter.stage(title);
     const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
     try {
       const started = performance.now();
-      const { count, search, context: scoring, sharedMarker, maxSweeps } = recipe.chunk;
+      const { count, search, context: scoring, sharedMarker, maxSweeps } = chunk;
       // Greedy search goes on from its own last result; the global minimum does not depend on where it starts.
       const previous =
-        search === "greedy" ? new Map(Object.entries(trained.result.boundaries ?? {})) : undefined;
+        search === "greedy" && count === recipe.chunk.count
+          ? new Map(Object.entries(trained.result.boundaries ?? {}))
+          : undefined;
       const chunks = await chunkRationales(
         student,
         base.encoded,

@@ -266,7 +266,7 @@ function rationales({ recipe }: RunContext, outcome: RunOutcome): ReportData["ra
         const role = rationale.roles?.[i];
         return role === undefined ? { text: step } : { text: step, role };
       }),
-      boundariesBefore: averageBoundaries(rationale.steps.length, recipe.chunk.count),
+      boundariesBefore: averageBoundaries(rationale.steps.length, recipe.probe.chunks ?? recipe.chunk.count),
       boundariesAfter: chunk.boundaries,
       whole: { answer: skip.wholeAnswer, correct: skip.wholeRight },
       objectiveBefore: chunk.objectiveBefore,
