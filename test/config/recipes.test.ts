@@ -13,17 +13,23 @@ afterAll(() => rm(folder, { recursive: true }));
 describe("shipped recipes", () => {
   it("are listed with title and purpose", async () => {
     const listings = await listRecipes();
-    expect(listings.map(({ name }) => name)).toEqual(["demo", "last-letters", "own-data", "tracking"]);
+    expect(listings.map(({ name }) => name)).toEqual([
+      "demo",
+      "last-letters",
+      "own-data",
+      "study",
+      "tracking",
+    ]);
     for (const { title, purpose } of listings) {
       expect(title.length).toBeGreaterThan(10);
       expect(purpose).toMatch(/\.$/);
     }
   });
 
-  it.each(["demo", "last-letters", "own-data", "tracking"])("%s is valid", async (name) => {
+  it.each(["demo", "last-letters", "own-data", "study", "tracking"])("%s is valid", async (name) => {
     const { recipe, resolvedYaml } = await validateRecipe(name);
     expect(recipe.methods).toContain("stt");
-    expect(resolvedYaml).toContain("learningRate: 0.0003");
+    expect(resolvedYaml).toContain(`learningRate: ${recipe.train.learningRate}\n`);
   });
 
   it("tracking and last-letters find the shared data", async (context) => {
