@@ -51,7 +51,7 @@ describe("distill", () => {
     expect(result.methods.full!.optimizerSteps).toBe(3);
     expect(result.methods["cwt-ac"]!.optimizerSteps).toBe(15);
     expect(result.methods.stt!.optimizerSteps).toBe(18);
-    expect(first.stderr).toMatch(/^▸ train stt {2}\d+\/16$/m);
+    expect(first.stderr).toMatch(/^▸ train stt {2}\d+\/17$/m);
     expect(first.stderr).toMatch(/^method +accuracy +tokens +s\/problem +speed-up$/m);
   });
 
