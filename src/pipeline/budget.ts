@@ -27,6 +27,6 @@ export function usedShare(budget: Budget, used: Used): number {
 }
 
 export function describeBudget(budget: Budget): string {
-  const names = { epochs: "epochs", optimizerSteps: "optimizer steps", trainedTokens: "trained tokens" };
-  return `${budget.amount.toLocaleString("en-US")} ${names[budget.unit]}`;
+  const names = { epochs: "epoch", optimizerSteps: "optimizer step", trainedTokens: "trained token" };
+  return `${budget.amount.toLocaleString("en-US")} ${names[budget.unit]}${budget.amount === 1 ? "" : "s"}`;
 }

@@ -71,6 +71,8 @@ export interface ReportData {
   }[];
   chunking: {
     count: number;
+    /** Chunks at probing, where they are finer than in training. */
+    probedCount?: number;
     history: {
       method: string;
       epoch: number;
@@ -82,6 +84,8 @@ export interface ReportData {
     }[];
   };
   skips: {
+    /** What a removal had to leave unharmed: the answer, or the later chunks too. Default: answer. */
+    criterion?: "answer" | "continuation";
     rationales: number;
     candidates: number;
     skipped: number;

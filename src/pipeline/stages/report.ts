@@ -51,7 +51,7 @@ export async function reportStage(
     comparisons: comparisons(outcome),
     lossCurves: await lossCurves(context, outcome),
     chunking: chunking(context, outcome),
-    skips: skips(outcome),
+    skips: { criterion: context.recipe.probe.criterion, ...skips(outcome) },
     rationales: rationales(context, outcome),
     problems: problems(context, outcome),
   };
@@ -208,7 +208,8 @@ function chunking({ recipe }: RunContext, { trained, chunked }: RunOutcome): Rep
       forwardPasses: scoredSequences,
     });
   }
-  return { count: recipe.chunk.count, history };
+  const { chunks } = recipe.probe;
+  return { count: recipe.chunk.count, ...(chunks === undefined ? {} : { probedCount: chunks }), history };
 }
 
 function skips({ probed }: RunOutcome): ReportData["skips"] {

@@ -10,7 +10,7 @@ import { table } from "./results.ts";
 type SampleRationale = ReportData["rationales"][number];
 
 export function chunkingSection(data: ReportData, looks: MethodLook[]): Html {
-  const { history, count } = data.chunking;
+  const { history, count, probedCount } = data.chunking;
   const rows = history.slice(0, maxTableRows);
   const searched =
     rows.length === 0
@@ -30,7 +30,7 @@ export function chunkingSection(data: ReportData, looks: MethodLook[]): Html {
         ) +
         `<p class="note">J is the sum over chunks of the student's mean loss per token, end-of-chunk token included, averaged over rationales; lower means that the cuts fall where the student expects them.</p>`;
   return (
-    `<section id="chunking"><h2>Chunking</h2><p>Rationales are cut into at most ${decimal(count)} chunks.</p>${searched}` +
+    `<section id="chunking"><h2>Chunking</h2><p>Rationales are cut into at most ${decimal(count)} chunks${probedCount === undefined ? "" : ` for training, ${decimal(probedCount)} for probing`}.</p>${searched}` +
     cutNote(rows.length, history.length, "rows of the history") +
     sampleFigure(data.rationales) +
     `</section>`

@@ -32,7 +32,7 @@ export function skipsSection(data: ReportData): Html {
   if (skips.recall !== undefined)
     figures.push(["Recall", percent(skips.recall), "of the dispensable steps were skipped"]);
   return (
-    `${heading}<p>A chunk between the first and the last is skipped where the student still answers right without it.</p>` +
+    `${heading}<p>A chunk before the one that states the answer is skipped where the student still answers right without it${skips.criterion === "continuation" ? " and no later chunk gets harder for it to write" : ""}.</p>` +
     `<dl class="stats">${figures
       .map(
         ([name, value, note]) =>
