@@ -1,7 +1,7 @@
 /** Options that several commands share, and what they mean for a recipe. */
 import { type Command, InvalidArgumentError } from "commander";
 import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
-import { nearest } from "../../pipeline/config/nearest.ts";
+import { nearest } from "../../util/nearest.ts";
 
 export interface OutputOptions {
   json?: boolean;

@@ -2,10 +2,10 @@
 import { access, constants, copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { loadRecipe } from "../../pipeline/config/load.ts";
-import { nearest } from "../../pipeline/config/nearest.ts";
 import type { Recipe } from "../../pipeline/config/schema.ts";
 import { shippedRecipeNames, shippedRecipePath } from "../../pipeline/config/shipped.ts";
 import { inputError, SkipthinkError } from "../../util/errors.ts";
+import { nearest } from "../../util/nearest.ts";
 
 export interface RecipeListing {
   /** What `skipthink distill` takes. */

@@ -2,7 +2,7 @@
 import { type Document, isMap, isScalar, isSeq, type LineCounter, type Node } from "yaml";
 import type { z } from "zod";
 import { inputError, type SkipthinkError } from "../../util/errors.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../util/nearest.ts";
 import { overridePlace } from "./overrides.ts";
 import { recipeSchemaJson } from "./schema.ts";
 import { isMapping, liesWithin, valueAt } from "./tree.ts";

@@ -1,5 +1,6 @@
 /** The built-in tasks by name. Their teacher is part of them, so they need no network. */
 import { inputError } from "../../util/errors.ts";
+import { editDistance } from "../../util/nearest.ts";
 import type { Problem, Rationale } from "../problem.ts";
 import { arithmeticStories } from "./arithmetic.ts";
 import { coinFlip } from "./coin-flip.ts";
@@ -26,24 +27,11 @@ export const builtinTasks: Readonly<Record<string, BuiltinTask>> = Object.fromEn
 
 export const builtinTaskNames: readonly string[] = Object.keys(builtinTasks);
 
-/** Levenshtein distance, for names of a few dozen characters. */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const replaced = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[right.length]!;
-}
-
 /** @throws SkipthinkError (usage) that names the nearest task for an unknown name. */
 export function builtinTask(name: string): BuiltinTask {
   if (Object.hasOwn(builtinTasks, name)) return builtinTasks[name]!;
   const asked = name.slice(0, 100);
+  // Always one suggestion: there are few tasks, and a far guess still shows what a name looks like.
   const [nearest] = [...builtinTaskNames].sort((a, b) => editDistance(asked, a) - editDistance(asked, b));
   throw inputError(
     `There is no built-in task "${asked}"`,
