@@ -6,9 +6,11 @@
  *
  * Progress goes to <out>/training.jsonl; weights are saved every few minutes and at the end (float16, to keep the file small).
  */
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { WeightedSequence } from "../src/engine/engine.ts";
+import { loadModel } from "../src/engine/onnx/load.ts";
 import { dataOf, makeParameterStore } from "../src/engine/onnx/parameters.ts";
 import { Scorer } from "../src/engine/onnx/scoring.ts";
 import { Trainer } from "../src/engine/onnx/training.ts";
@@ -17,12 +19,14 @@ import { gpt2Family } from "../src/students/families/gpt2.ts";
 import { initializeGpt2, newGpt2Config, parseGpt2Config } from "../src/students/gpt2-config.ts";
 import { writeModelFolder } from "../src/students/model-folder.ts";
 import { loadTokenizer } from "../src/students/tokenizer.ts";
-import { corpusDocument, singleStepProbes } from "../src/tasks/corpus/index.ts";
+import { corpusDocument, corpusDrill, singleStepProbes } from "../src/tasks/corpus/index.ts";
 import { RandomStream } from "../src/util/random.ts";
 
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: "models/base" },
+    /** Goes on from this folder's weights and tokenizer; without it the tokenizer and the weights are new. */
+    from: { type: "string" },
     minutes: { type: "string", default: "60" },
     layers: { type: "string", default: "5" },
     width: { type: "string", default: "160" },
@@ -38,73 +42,140 @@ const seed = Number(values.seed);
 const seconds = Number(values.minutes) * 60;
 const peak = Number(values.learningRate);
 const contextLength = 512;
+const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"];
 /** GPT-2's 0.02 is made for wide models; at this width it leaves attention flat for hundreds of steps. */
 const embeddingDeviation = 0.07;
 /**
  * What is read, by the share of the time that has passed. Copying comes first: a small model trained on sentences alone did not
  * learn to copy in 3 M tokens, and everything else (recall, state, restating) builds on it. Short sequences teach faster,
- * long ones come last so that every position is trained.
+ * long ones come last so that every position is trained. Drills (single steps with a given context) teach recall and state;
+ * documents alone left them at chance after 9 M tokens.
  */
 const phases = [
-  { until: 0.03, length: 48, copyShare: 1 },
-  { until: 0.12, length: 96, copyShare: 0.7 },
-  { until: 0.5, length: 128, copyShare: 0.1 },
-  { until: 0.82, length: 256, copyShare: 0.06 },
-  { until: 1, length: 512, copyShare: 0.04 },
+  { until: 0.02, length: 48, copies: 1, drills: 0 },
+  { until: 0.08, length: 96, copies: 0.7, drills: 0.2 },
+  { until: 0.6, length: 128, copies: 0.05, drills: 0.65 },
+  { until: 0.85, length: 256, copies: 0.05, drills: 0.5 },
+  { until: 1, length: 512, copies: 0.04, drills: 0.4 },
 ];
+/** A model that is trained further can copy already. */
+const startShare = values.from === undefined ? 0 : 0.08;
 
 mkdirSync(values.out, { recursive: true });
 const log = (record: object) => appendFileSync(`${values.out}/training.jsonl`, JSON.stringify(record) + "\n");
 
-const sample = new RandomStream(seed, "base/vocabulary");
-const texts = Array.from({ length: 12_000 }, () => corpusDocument(sample));
-const endOfText = "<|endoftext|>";
-const files = trainByteLevelBpe(texts, {
-  vocabularySize: Number(values.vocabulary),
-  endOfText,
-  splitDigits: true,
-});
-writeFileSync(`${values.out}/tokenizer.json`, JSON.stringify(files));
-writeFileSync(
-  `${values.out}/tokenizer_config.json`,
-  JSON.stringify(
-    {
-      tokenizer_class: "PreTrainedTokenizerFast",
-      bos_token: endOfText,
-      eos_token: endOfText,
-      model_max_length: contextLength,
-    },
-    null,
-    2,
-  ),
-);
+if (values.from === undefined) writeNewTokenizer();
+else for (const file of tokenizerFiles) copyFileSync(join(values.from, file), join(values.out, file));
 const tokenizer = await loadTokenizer(values.out);
 const end = tokenizer.endOfSequence;
-
-const config = newGpt2Config({
-  layers: Number(values.layers),
-  width: Number(values.width),
-  heads: Number(values.heads),
-  contextLength,
-  vocabularySize: tokenizer.vocabularySize,
-  endOfText: end,
-});
-config.initializer_range = 0.05;
-const parsed = parseGpt2Config(config, "config.json");
-const family = gpt2Family(parsed);
-const initial = initializeGpt2(parsed, seed);
-seedCopying(initial, parsed.n_embd, parsed.n_head);
+const { family, config, initial } = values.from === undefined ? newModel() : await startFrom(values.from);
 const store = makeParameterStore(family.parameterShapes, initial);
 const threads = Number(values.threads);
 const optimizer = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.05, maxGradientNorm: 1 };
 const trainer = new Trainer(family, store, optimizer, threads);
 
 const documents = new RandomStream(seed, "base/documents");
+const copies = new RandomStream(seed, "base/copies");
 /** A sequence starts with a document's beginning; the last document is cut. */
 function packed(length: number): WeightedSequence {
   const ids: number[] = [end];
   while (ids.length <= length) ids.push(...tokenizer.encode(corpusDocument(documents)), end);
   return { prompt: ids.slice(0, 1), context: [], target: ids.slice(1, length + 1), weight: 1 };
+}
+
+/** One drill, at a place in the sequence that varies: something short is read before it. */
+function drillTask(length: number): WeightedSequence {
+  const { context, target } = corpusDrill(documents);
+  const [given, asked] = [tokenizer.encode(context), tokenizer.encode(target)];
+  const room = Math.max(0, length - given.length - asked.length - 1);
+  const before: number[] = [];
+  if (documents.next() < 0.3) {
+    before.push(...tokenizer.encode(corpusDrill(documents).context), end);
+    if (before.length > room) before.length = 0;
+  }
+  const targetRoom = Math.max(8, contextLength - 1 - before.length - given.length);
+  return { prompt: [end], context: [...before, ...given], target: asked.slice(0, targetRoom), weight: 1 };
+}
+
+const lengthOf = ({ context, target }: WeightedSequence): number => 1 + context.length + target.length;
+
+/** The next batches: sequences of similar length together, so that little is padding. */
+function drawBatches(phase: (typeof phases)[number]): WeightedSequence[][] {
+  const tokensPerStep = Number(values.tokensPerStep);
+  const drawn: WeightedSequence[] = [];
+  let total = 0;
+  while (total < 24 * tokensPerStep) {
+    const draw = copies.next();
+    const sequence =
+      draw < phase.copies
+        ? copyTask(phase.length)
+        : draw < phase.copies + phase.drills
+          ? drillTask(phase.length)
+          : packed(phase.length);
+    drawn.push(sequence);
+    total += lengthOf(sequence);
+  }
+  drawn.sort((a, b) => lengthOf(a) - lengthOf(b));
+  const batches: WeightedSequence[][] = [[]];
+  for (const sequence of drawn) {
+    const batch = batches.at(-1)!;
+    if ((batch.length + 1) * lengthOf(sequence) > 1.1 * tokensPerStep) batches.push([sequence]);
+    else batch.push(sequence);
+  }
+  return documents.shuffle(
+    batches.map((batch) => {
+      // Every supervised token of a batch counts the same.
+      const tokens = batch.reduce((sum, { target }) => sum + target.length, 0);
+      return batch.map((sequence) => ({ ...sequence, weight: sequence.target.length / tokens }));
+    }),
+  );
+}
+
+function writeNewTokenizer(): void {
+  const sample = new RandomStream(seed, "base/vocabulary");
+  const texts = Array.from({ length: 12_000 }, () => corpusDocument(sample));
+  const endOfText = "<|endoftext|>";
+  const files = trainByteLevelBpe(texts, {
+    vocabularySize: Number(values.vocabulary),
+    endOfText,
+    splitDigits: true,
+  });
+  writeFileSync(`${values.out}/tokenizer.json`, JSON.stringify(files));
+  writeFileSync(
+    `${values.out}/tokenizer_config.json`,
+    JSON.stringify(
+      {
+        tokenizer_class: "PreTrainedTokenizerFast",
+        bos_token: endOfText,
+        eos_token: endOfText,
+        model_max_length: contextLength,
+      },
+      null,
+      2,
+    ),
+  );
+}
+
+function newModel() {
+  const config = newGpt2Config({
+    layers: Number(values.layers),
+    width: Number(values.width),
+    heads: Number(values.heads),
+    contextLength,
+    vocabularySize: tokenizer.vocabularySize,
+    endOfText: end,
+  });
+  config.initializer_range = 0.05;
+  const parsed = parseGpt2Config(config, "config.json");
+  const initial = initializeGpt2(parsed, seed);
+  seedCopying(initial, parsed.n_embd, parsed.n_head);
+  return { family: gpt2Family(parsed), config, initial };
+}
+
+async function startFrom(folder: string) {
+  const { config, weights } = await loadModel(folder);
+  const parsed = parseGpt2Config(config, join(folder, "config.json"));
+  return { family: gpt2Family(parsed), config, initial: weights };
 }
 
 /**
@@ -183,7 +254,6 @@ function seedCopying(weights: Map<string, Float32Array>, width: number, heads: n
   }
 }
 
-const copies = new RandomStream(seed, "base/copies");
 /** Random tokens, then the same again: only the repetition can be predicted, so only it carries loss. */
 function copyTask(length: number): WeightedSequence {
   const span = copies.between(3, Math.floor(length / 2));
@@ -244,24 +314,22 @@ let tokens = 0;
 let average = 0;
 let lastLog = 0;
 let lastSave = 0;
+let batches: WeightedSequence[][] = [];
 const warmUpSteps = 150;
 for (;;) {
   const elapsed = (performance.now() - started) / 1000;
   const share = Math.min(1, elapsed / seconds);
   if (share >= 1) break;
-  const { length, copyShare } = phases.find((phase) => share < phase.until)!;
-  const rows = Math.max(1, Math.round(Number(values.tokensPerStep) / length));
-  const batch = Array.from({ length: rows }, () => {
-    const sequence = copies.next() < copyShare ? copyTask(length) : packed(length);
-    return { ...sequence, weight: 1 / rows };
-  });
+  const phase = phases.find(({ until }) => startShare + (1 - startShare) * share < until)!;
+  if (batches.length === 0) batches = drawBatches(phase);
+  const batch = batches.pop()!;
   // The schedule follows the clock: the budget is time. Cosine to a tenth of the peak.
   const decay = 0.1 + 0.45 * (1 + Math.cos(Math.PI * share));
   const learningRate = peak * Math.min(decay, (step + 1) / warmUpSteps);
   const report = await trainer.train([batch], learningRate);
   if (!Number.isFinite(report.loss)) throw new Error(`the loss is not a number at step ${step}`);
   step += 1;
-  tokens += report.targetTokens;
+  tokens += report.tokens;
   average = step === 1 ? report.loss : 0.98 * average + 0.02 * report.loss;
   if (elapsed - lastLog > 30 || step === 1) {
     lastLog = elapsed;
@@ -271,7 +339,7 @@ for (;;) {
       minutes: Math.round(elapsed / 6) / 10,
       loss: Number(average.toFixed(4)),
       learningRate,
-      length,
+      length: phase.length,
     });
   }
   if (elapsed - lastSave > 240) {

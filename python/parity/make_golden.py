@@ -1,6 +1,6 @@
-"""Golden values of tiny random GPT-2 students, computed by transformers in float64, for test/engine/gpt2-parity.test.ts.
+"""Golden values of tiny random students, computed by transformers in float64, for test/engine/parity.test.ts.
 
-    python python/parity/make_golden.py            writes test/golden/gpt2-*/
+    python python/parity/make_golden.py            writes test/golden/*/
     python python/parity/make_golden.py --check    compares what is there with what transformers says now
 
 Weights come from NumPy's generator, whose streams do not depend on the machine. Each folder is a model folder as
@@ -18,23 +18,36 @@ import numpy
 import torch
 from checks import Checks
 from safetensors.torch import load_file
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AutoConfig, AutoModelForCausalLM
 
 GOLDEN = Path(__file__).resolve().parents[2] / "test" / "golden"
-CONTEXT = 64
-NEW_TOKENS = 32
+CONTEXT = 96
+NEW_TOKENS = 64
 GRADIENT_SAMPLES = 50
 # Below this gap between the two best logits, float32 and float64 might choose different tokens.
-SMALLEST_MARGIN = 1e-3
+SMALLEST_MARGIN = 5e-4
 
-# The vocabulary is odd on purpose; head widths are 8, 12 (not a power of two) and 4 (narrower than a vector register).
+# Settings that every student of a family has: a short context, and no dropout.
+COMMON = {
+    "gpt2": {"n_positions": CONTEXT, "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0},
+    "llama": {"max_position_embeddings": CONTEXT},
+    "qwen2": {"max_position_embeddings": CONTEXT},
+}
+
+# Vocabularies are odd on purpose; so are some widths of heads (12, not a power of two; 4, narrower than a vector register).
 STUDENTS = {
-    "gpt2-tied": {"seed": 11, "config": {"vocab_size": 97, "n_embd": 32, "n_layer": 2, "n_head": 4}},
+    "gpt2-tied": {
+        "family": "gpt2",
+        "seed": 11,
+        "config": {"vocab_size": 97, "n_embd": 32, "n_layer": 2, "n_head": 4},
+    },
     "gpt2-untied": {
+        "family": "gpt2",
         "seed": 12,
         "config": {"vocab_size": 97, "n_embd": 24, "n_layer": 3, "n_head": 2, "tie_word_embeddings": False},
     },
     "gpt2-inner": {
+        "family": "gpt2",
         "seed": 13,
         "config": {
             "vocab_size": 101,
@@ -46,30 +59,114 @@ STUDENTS = {
             "activation_function": "gelu_pytorch_tanh",
         },
     },
+    "llama-tied": {
+        "family": "llama",
+        "seed": 21,
+        "config": {
+            "vocab_size": 97,
+            "hidden_size": 32,
+            "intermediate_size": 72,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 4,
+            "tie_word_embeddings": True,
+        },
+    },
+    # Four query heads read one key-value head; heads are wider than the model divided by their number.
+    "llama-grouped": {
+        "family": "llama",
+        "seed": 22,
+        "config": {
+            "vocab_size": 101,
+            "hidden_size": 24,
+            "intermediate_size": 40,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 1,
+            "head_dim": 10,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "rms_norm_eps": 1e-3,
+            "rope_parameters": {"rope_type": "linear", "rope_theta": 5000.0, "factor": 2.0},
+        },
+    },
+    "llama-scaled": {
+        "family": "llama",
+        "seed": 23,
+        "config": {
+            "vocab_size": 97,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 500000.0,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 32,
+            },
+        },
+    },
+    "qwen2-tied": {
+        "family": "qwen2",
+        "seed": 31,
+        "config": {
+            "vocab_size": 103,
+            "hidden_size": 32,
+            "intermediate_size": 88,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 2,
+            "tie_word_embeddings": True,
+        },
+    },
+    "qwen2-untied": {
+        "family": "qwen2",
+        "seed": 32,
+        "config": {
+            "vocab_size": 97,
+            "hidden_size": 36,
+            "intermediate_size": 60,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 3,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+        },
+    },
+    "qwen2-heads": {
+        "family": "qwen2",
+        "seed": 133,
+        "config": {
+            "vocab_size": 97,
+            "hidden_size": 24,
+            "intermediate_size": 50,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "tie_word_embeddings": True,
+        },
+    },
 }
 
 
 def build(name):
     """The student with weights large enough that logits, attention and gradients are far from flat."""
     student = STUDENTS[name]
-    config = GPT2Config(
-        n_positions=CONTEXT,
-        initializer_range=0.2,
-        attn_pdrop=0.0,
-        embd_pdrop=0.0,
-        resid_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-        **student["config"],
+    family = student["family"]
+    config = AutoConfig.for_model(
+        family, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **COMMON[family], **student["config"]
     )
-    model = GPT2LMHeadModel(config)
+    model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             random = numpy.random.Generator(numpy.random.PCG64([student["seed"], zlib.crc32(key.encode())]))
             # Strong positions keep greedy continuations from falling into a loop.
-            deviation = 0.8 if key.endswith("wpe.weight") else 0.2
+            deviation = 0.8 if key.endswith(("wpe.weight", "embed_tokens.weight")) else 0.2
             values = deviation * random.standard_normal(tuple(parameter.shape))
-            if ".ln_" in key and key.endswith(".weight"):
+            if key.endswith("weight") and parameter.dim() == 1:
                 values += 1
             parameter.copy_(torch.from_numpy(values.astype(numpy.float32)))
     return model
@@ -123,7 +220,7 @@ def golden(name, model):
             "values": flat[indices].tolist(),
         }
     return {
-        "source": "transformers GPT2LMHeadModel, float64, eager attention",
+        "source": f"transformers {type(model).__name__}, float64, eager attention",
         "items": sequences,
         "losses": losses,
         "loss": total.item(),
@@ -181,7 +278,7 @@ def close(a, b):
 def write(folder, name):
     model = build(name)
     model.save_pretrained(folder)
-    values = golden(name, GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager"))
+    values = golden(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager"))
     (folder / "golden.json").write_text(json.dumps(rounded(values), separators=(",", ":")) + "\n", "utf-8")
 
 
@@ -194,7 +291,7 @@ def check(checks, name):
         same = fresh.keys() == stored.keys() and all(torch.equal(fresh[key], stored[key]) for key in fresh)
         checks.that(f"{name}: weights are the generator's, bit for bit", same)
         # What transformers reads from the committed folder, not from the fresh one.
-        values = rounded(golden(name, GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager")))
+        values = rounded(golden(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")))
     expected = json.loads((folder / "golden.json").read_text("utf-8"))
     for key in expected:
         checks.that(f"{name}: {key}", key in values and close(expected[key], values[key]))

@@ -1,7 +1,7 @@
 /** The two ways to attend: over the whole sequence for training and scoring, over a cache for decoding. */
 import type { Graph, Value } from "../../graph/graph.ts";
 import { add, divide, exponential, maximum, multiply, subtract } from "../../graph/operators/elementwise.ts";
-import { reshape, transpose } from "../../graph/operators/layout.ts";
+import { concatenate, reshape, transpose } from "../../graph/operators/layout.ts";
 import { matmul } from "../../graph/operators/matmul.ts";
 import { attention } from "../../graph/operators/neural.ts";
 import { reduceMaxLast, reduceSum } from "../../graph/operators/reduce.ts";
@@ -11,7 +11,6 @@ import type { FamilyShape } from "../../students/families/family.ts";
 export function fullAttention(shape: FamilyShape, ids: Value, mask: Value) {
   const [batch, time] = ids.shape as [string, string];
   const { heads, headWidth } = shape;
-  if (shape.keyValueHeads !== heads) throw new Error("grouped-query attention is not built for training yet");
   // The reshape pattern needs one known dimension of [batch, time]; it is read off the ids at run time.
   const graph = ids.graph;
   const idShape = graph.apply("Shape", [ids], {}, [{ dtype: "int64", shape: [2] }])[0]!;
@@ -21,9 +20,20 @@ export function fullAttention(shape: FamilyShape, ids: Value, mask: Value) {
   const toHeads = (x: Value): Value =>
     transpose(reshapeTo(x, headShape, [batch, time, heads, headWidth]), [0, 2, 1, 3]);
   return (_layer: number, q: Value, k: Value, v: Value): Value => {
-    const product = attention(toHeads(q), toHeads(k), toHeads(v), mask, 1 / Math.sqrt(headWidth));
+    const [keys, values] = [perQueryHead(shape, k), perQueryHead(shape, v)];
+    const product = attention(toHeads(q), toHeads(keys), toHeads(values), mask, 1 / Math.sqrt(headWidth));
     return reshape(transpose(product, [0, 2, 1, 3]), [-1, heads * headWidth], ["tokens", heads * headWidth]);
   };
+}
+
+/** Grouped-query attention (Ainslie et al. 2023): each key-value head once for every query head that reads it. */
+function perQueryHead({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value): Value {
+  const groups = heads / keyValueHeads;
+  if (groups === 1) return x;
+  const rows = x.shape[0]!;
+  const one = reshape(x, [-1, keyValueHeads, 1, headWidth], [rows, keyValueHeads, 1, headWidth]);
+  const repeated = concatenate(Array<Value>(groups).fill(one), 2);
+  return reshape(repeated, [-1, heads * headWidth], [rows, heads * headWidth]);
 }
 
 function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[]): Value {
@@ -64,13 +74,15 @@ export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): 
  */
 export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValues) {
   const graph = ids.graph;
-  const { heads, headWidth } = shape;
+  const { heads, keyValueHeads, headWidth } = shape;
   const [batch] = ids.shape as [string];
   const scale = 1 / Math.sqrt(headWidth);
-  const toHeads = (x: Value): Value => reshape(x, [-1, heads, 1, headWidth], [batch, heads, 1, headWidth]);
+  // The query heads that share a key-value head are rows of one product.
+  const toHeads = (x: Value, rows: number): Value =>
+    reshape(x, [-1, keyValueHeads, rows, headWidth], [batch, keyValueHeads, rows, headWidth]);
   return (layer: number, q: Value, k: Value, v: Value): Value => {
     outputNewKeys(graph, layer, k, v);
-    const [query, key, value] = [toHeads(q), toHeads(k), toHeads(v)];
+    const [query, key, value] = [toHeads(q, heads / keyValueHeads), toHeads(k, 1), toHeads(v, 1)];
     const past = add(matmul(query, cache.keys[layer]!, { transposeB: true, scale }), cache.mask);
     const self = multiply(reduceSum(multiply(query, key), [-1], true), scale);
     const largest = maximum(reduceMaxLast(past), self);

@@ -90,6 +90,14 @@ export function sigmoid(x: Value): Value {
   return unary("Sigmoid", x, (gradient, output) => multiply(gradient, multiply(output, subtract(1, output))));
 }
 
+export function sine(x: Value): Value {
+  return unary("Sin", x, (gradient) => multiply(gradient, cosine(x)));
+}
+
+export function cosine(x: Value): Value {
+  return unary("Cos", x, (gradient) => negate(multiply(gradient, sine(x))));
+}
+
 /** The smaller of both, element by element. Not differentiable: used for clipping factors only. */
 export function minimum(a: Value, b: Value): Value {
   const shape = broadcastShapes(a.shape, b.shape);

@@ -1,7 +1,7 @@
 /** The operators of a language model: normalization, activation, softmax, attention and loss, each with its own derivative. */
 import type { Value } from "../graph.ts";
 import { add, exponential, multiply, negate, sigmoid, subtract } from "./elementwise.ts";
-import { addAtColumns, gatherColumns } from "./layout.ts";
+import { addAtColumns, concatenate, gatherColumns, reshape, split } from "./layout.ts";
 import { matmul } from "./matmul.ts";
 import { reduceMean, reduceSum, unsqueeze } from "./reduce.ts";
 
@@ -35,6 +35,76 @@ export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number):
     },
   );
   return outputs[0]!;
+}
+
+/** RMSNorm over the last axis: x / √(mean(x²) + epsilon) · scale; x [n, width], scale [width] (Zhang and Sennrich 2019). */
+export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
+  const outputs = x.graph.apply(
+    "SimplifiedLayerNormalization",
+    [x, scale],
+    { axis: -1, epsilon: { float: epsilon } },
+    [
+      { dtype: x.dtype, shape: x.shape },
+      { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] },
+    ],
+    {
+      derivative: ([gradient]) => {
+        const g = gradient!;
+        const inverse = outputs[1]!;
+        const normalized = multiply(x, inverse);
+        const scaled = multiply(g, scale);
+        const projected = multiply(normalized, reduceMean(multiply(scaled, normalized), -1, true));
+        const lead = g.shape.slice(0, -1).map((_, i) => i);
+        return [
+          multiply(subtract(scaled, projected), inverse),
+          reduceSum(multiply(g, normalized), lead),
+        ];
+      },
+    },
+  );
+  return outputs[0]!;
+}
+
+/** SiLU: x σ(x), also called swish (Elfwing et al. 2017). */
+export function silu(x: Value): Value {
+  const [output] = x.graph.apply("QuickGelu", [x], { alpha: { float: 1 } }, [{ dtype: x.dtype, shape: x.shape }], {
+    domain: "com.microsoft",
+    derivative: ([gradient]) => {
+      // With y = x σ: y' = σ + y − y σ.
+      const gate = sigmoid(x);
+      const y = output!;
+      return [multiply(gradient!, add(gate, subtract(y, multiply(y, gate))))];
+    },
+  });
+  return output!;
+}
+
+/**
+ * Rotary position embedding (Su et al. 2021) in the half-split form of transformers: the pairs are (i, i + width/2).
+ *
+ * @param x [n, heads · width] @param cosine [n, width/2], as is @param sine; positions have no derivative
+ */
+export function rotary(x: Value, heads: number, cosine: Value, sine: Value): Value {
+  const [rows, total] = x.shape as [string | number, number];
+  const width = total / heads;
+  const half = width / 2;
+  const turned = (input: Value, direction: 1 | -1): Value => {
+    const perHead = reshape(input, [-1, heads, width], [rows, heads, width]);
+    const [first, second] = split(perHead, [half, half], -1) as [Value, Value];
+    const across = (table: Value) => reshape(table, [-1, 1, half], [rows, 1, half]);
+    const [cos, sin] = [across(cosine), across(sine)];
+    const [minus, plus] = direction === 1 ? [subtract, add] : [add, subtract];
+    const parts = [
+      minus(multiply(first, cos), multiply(second, sin)),
+      plus(multiply(second, cos), multiply(first, sin)),
+    ];
+    return reshape(concatenate(parts, -1), [-1, total], x.shape);
+  };
+  return x.graph.composite(
+    [x],
+    () => turned(x, 1),
+    (gradient) => [turned(gradient, -1)],
+  );
 }
 
 /** GELU in its tanh form, GPT-2's `gelu_new`: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). */

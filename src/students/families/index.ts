@@ -1,8 +1,10 @@
 /** The families the embedded engine runs, by `model_type` of config.json. */
 import { inputError } from "../../util/errors.ts";
 import { gpt2ParameterName, initializeGpt2, parseGpt2Config } from "../gpt2-config.ts";
+import { initializeLlama, llamaParameterName, parseLlamaConfig } from "../llama-config.ts";
 import type { DecoderFamily } from "./family.ts";
 import { gpt2Family } from "./gpt2.ts";
+import { llamaFamily } from "./llama.ts";
 
 export interface FamilyEntry {
   /** @throws SkipthinkError (exit 2) for a key it does not support */
@@ -15,6 +17,13 @@ export interface FamilyEntry {
   vocabularyParameters: readonly string[];
 }
 
+const llama: FamilyEntry = {
+  create: (config, file) => llamaFamily(parseLlamaConfig(config, file)),
+  parameterName: llamaParameterName,
+  initialize: (config, file, seed) => initializeLlama(parseLlamaConfig(config, file), seed),
+  vocabularyParameters: ["model.embed_tokens.weight", "lm_head.weight"],
+};
+
 const families: Readonly<Record<string, FamilyEntry>> = {
   gpt2: {
     create: (config, file) => gpt2Family(parseGpt2Config(config, file)),
@@ -22,6 +31,8 @@ const families: Readonly<Record<string, FamilyEntry>> = {
     initialize: (config, file, seed) => initializeGpt2(parseGpt2Config(config, file), seed),
     vocabularyParameters: ["transformer.wte.weight", "lm_head.weight"],
   },
+  llama,
+  qwen2: llama,
 };
 
 /** @throws SkipthinkError (exit 2) for a family that is not there */

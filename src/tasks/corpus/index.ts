@@ -14,6 +14,7 @@ import { writeRemarks } from "./remarks.ts";
 import { writeAlphabet, writeJoining, writeSpelling, writeWordPlaces } from "./spelling.ts";
 import { writeSwapQuestion, writeSwapStory } from "./tracking.ts";
 
+export { corpusDrill, type Drill } from "./drills.ts";
 export { type Probe, probeKinds, singleStepProbes } from "./probes.ts";
 
 export interface CorpusKind {

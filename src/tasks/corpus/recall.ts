@@ -15,7 +15,7 @@ import {
 import { animals, asides, cities, fruits, jobs, rooms, smallThings } from "./vocabulary.ts";
 
 /** One relation between people and values, with its wordings. */
-interface Relation {
+export interface Relation {
   values(random: RandomStream, count: number): string[];
   state(name: string, value: string): string;
   who(value: string): string;
@@ -95,14 +95,28 @@ const relations: readonly Relation[] = [
   },
 ];
 
-/** People, a value each and the sentence pattern. At most as many people as the relation has values. */
-function drawFacts(
-  random: RandomStream,
-  wanted: number,
-): { relation: Relation; people: string[]; values: string[] } {
+/** People, a value each and the sentence pattern. */
+export interface Facts {
+  relation: Relation;
+  people: string[];
+  values: string[];
+}
+
+/** Draws facts. At most as many people as the relation has values. */
+export function drawFacts(random: RandomStream, wanted: number): Facts {
   const relation = random.pick(relations);
   const values = relation.values(random, wanted);
   return { relation, values, people: sample(random, names, values.length) };
+}
+
+/** Every fact asked for once, in any order and in one wording: plainly said, or as a question from either side. */
+export function askedFacts(random: RandomStream, { relation, people, values }: Facts): string[] {
+  const form = random.below(4);
+  return random.shuffle(people.map((_, i) => i)).map((k) => {
+    const clause = `${relation.state(people[k]!, values[k]!)}.`;
+    if (form === 0) return clause;
+    return `${form === 1 || (form === 2 && chance(random, 0.5)) ? relation.what(people[k]!) : relation.who(values[k]!)} ${clause}`;
+  });
 }
 
 function factText(random: RandomStream, clauses: readonly string[]): string {
@@ -152,7 +166,7 @@ export function writeLongRecall(random: RandomStream): string {
 }
 
 /** Options of one sort, all different. */
-function drawOptions(random: RandomStream, count: number): { options: string[]; the: string } {
+export function drawOptions(random: RandomStream, count: number): { options: string[]; the: string } {
   const sort = random.below(6);
   if (sort <= 1) {
     const thing = random.pick(heldThings);
@@ -168,6 +182,23 @@ function drawOptions(random: RandomStream, count: number): { options: string[]; 
     return { options: sample(random, [...new Set(dates)], count), the: "" };
   }
   return { options: sample(random, smallThings, count), the: "the " };
+}
+
+/** One question from option to letter or back. */
+export function choiceQuestions(
+  random: RandomStream,
+  options: readonly string[],
+  i: number,
+  the: string,
+): string {
+  return random.pick([
+    `Which choice is ${the}${options[i]}? It is choice (${letterAt(i)}).`,
+    `What is choice (${letterAt(i)})? It is ${the}${options[i]}.`,
+    `Choice ${letterAt(i)} is ${the}${options[i]}.`,
+    `The choices are ${listOf(options.map((each, at) => `${each} for (${letterAt(at)})`))}.`,
+    `${capitalized(the + options[i]!)} is choice ${letterAt(i)}.`,
+    `${capitalized(the + options[i]!)} is (${letterAt(i)}).`,
+  ]);
 }
 
 /** One list of choices with questions from letter to option and back. */
@@ -210,16 +241,7 @@ function choiceStory(random: RandomStream): string {
     random,
     options.map((_, i) => i),
     random.between(1, 3),
-  ).map((i) =>
-    random.pick([
-      `Which choice is ${the}${options[i]}? It is choice (${letterAt(i)}).`,
-      `What is choice (${letterAt(i)})? It is ${the}${options[i]}.`,
-      `Choice ${letterAt(i)} is ${the}${options[i]}.`,
-      `The choices are ${listOf(options.map((each, at) => `${each} for (${letterAt(at)})`))}.`,
-      `${capitalized(the + options[i]!)} is choice ${letterAt(i)}.`,
-      `${capitalized(the + options[i]!)} is (${letterAt(i)}).`,
-    ]),
-  );
+  ).map((i) => choiceQuestions(random, options, i, the));
   return `${random.pick(["Answer choices", "Choices", "The choices are", "Which choice is true? Answer choices"])}: ${list}. ${questions.join(" ")}`;
 }
 

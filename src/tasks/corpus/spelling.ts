@@ -95,7 +95,7 @@ function wordPlace(random: RandomStream): string {
 }
 
 /** Two to five given letters become one string. */
-function joining(random: RandomStream): string {
+export function joining(random: RandomStream): string {
   const parts = Array.from({ length: random.between(2, 5) }, () =>
     String.fromCharCode(97 + random.below(26)),
   );

@@ -328,6 +328,24 @@ function asked(random: RandomStream, swap: Swap): string {
   return studentForm(`${text} ${ask}`, rationale, thing);
 }
 
+/** The situation, and the state after it in one or two wordings. */
+export function drawnSwap(random: RandomStream, swap: Swap): { context: string; target: string } {
+  const form = drawForm(random, swap);
+  const context = chance(random, 0.5)
+    ? situation(random, swap, form)
+    : `${openingState(random, swap, form)} ${swapSentence(random, swap)}`;
+  const told = [newStateSentence(random, swap, form)];
+  if (chance(random, 0.4)) told.push(changeSentence(random, swap, true));
+  else if (chance(random, 0.3)) told.push(newStateSentence(random, swap, drawForm(random, swap)));
+  return {
+    context,
+    target: random
+      .shuffle(told)
+      .map((text) => ` ${text}`)
+      .join(""),
+  };
+}
+
 /** One swap drill: nothing but the state and the new state, in one form, with the swap between them. */
 function drill(random: RandomStream, swap: Swap): string {
   const form = drawForm(random, swap);

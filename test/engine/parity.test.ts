@@ -1,8 +1,8 @@
 /**
- * The embedded engine against transformers: golden values from python/parity/make_golden.py (GPT2LMHeadModel in float64) for
- * three tiny random students. Tolerances are what float32 leaves of numbers of this size.
+ * The embedded engine against transformers: golden values from python/parity/make_golden.py (transformers' own classes in
+ * float64) for tiny random students of each family. Tolerances are what float32 leaves of numbers of this size.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { WeightedSequence } from "../../src/engine/engine.ts";
@@ -50,7 +50,15 @@ async function allLogits(folder: string, items: readonly WeightedSequence[]): Pr
   );
 }
 
-describe.each(["gpt2-tied", "gpt2-untied", "gpt2-inner"])("%s", (name) => {
+const students = readdirSync(fileURLToPath(new URL("../golden", import.meta.url)));
+
+test("every family has at least three students", () => {
+  for (const family of ["gpt2", "llama", "qwen2"]) {
+    expect(students.filter((name) => name.startsWith(`${family}-`)).length, family).toBeGreaterThanOrEqual(3);
+  }
+});
+
+describe.each(students)("%s", (name) => {
   const folder = fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
   const golden = JSON.parse(readFileSync(`${folder}/golden.json`, "utf8")) as Golden;
   let student: OnnxStudent;
@@ -104,7 +112,7 @@ describe.each(["gpt2-tied", "gpt2-untied", "gpt2-inner"])("%s", (name) => {
   test("greedy continuations are equal, decoded together and alone", async () => {
     const prompts = golden.greedy.map(({ prompt }) => ({ prompt, context: [] }));
     for (const batchSize of [1, 4]) {
-      const generations = await student.generate(prompts, { maxNewTokens: 32, stopTokens: [], batchSize });
+      const generations = await student.generate(prompts, { maxNewTokens: 64, stopTokens: [], batchSize });
       expect(generations.map((generation) => generation.tokens)).toEqual(
         golden.greedy.map((entry) => entry.tokens),
       );

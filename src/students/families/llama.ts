@@ -1,0 +1,69 @@
+/**
+ * Llama (Touvron et al. 2023) and Qwen2: RMSNorm before each block, rotary positions, grouped-query attention, a gated SiLU
+ * feed-forward layer. Qwen2 has biases on queries, keys and values.
+ */
+import type { Value } from "../../graph/graph.ts";
+import { add, multiply } from "../../graph/operators/elementwise.ts";
+import { gather, reshape } from "../../graph/operators/layout.ts";
+import { linear } from "../../graph/operators/matmul.ts";
+import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
+import { type LlamaConfig, llamaParameterShapes } from "../llama-config.ts";
+import { rotaryTables } from "../rotary.ts";
+import type { DecoderFamily, ForwardContext } from "./family.ts";
+
+export function llamaFamily(config: LlamaConfig): DecoderFamily {
+  const width = config.hidden_size;
+  const { num_attention_heads: heads, num_key_value_heads: keyValueHeads } = config;
+  const shapes = llamaParameterShapes(config);
+  const normalized = (context: ForwardContext, x: Value, name: string): Value =>
+    rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
+  const projected = (context: ForwardContext, x: Value, name: string): Value => {
+    const bias = shapes.has(`${name}.bias`) ? context.parameter(`${name}.bias`) : undefined;
+    return linear(x, context.parameter(`${name}.weight`), bias, { transposeB: true });
+  };
+
+  return {
+    name: config.model_type,
+    shape: {
+      layers: config.num_hidden_layers,
+      heads,
+      keyValueHeads,
+      headWidth: config.head_dim,
+      width,
+      vocabularySize: config.vocab_size,
+      contextLength: config.max_position_embeddings,
+    },
+    parameterShapes: shapes,
+    decays: (name) => !name.endsWith(".bias") && !name.endsWith("norm.weight"),
+
+    hidden(context) {
+      const tokens = gather(context.parameter("model.embed_tokens.weight"), context.ids);
+      let x = reshape(tokens, [-1, width], ["tokens", width]);
+      const tables = rotaryTables(context.graph, config.rotary, context.ids, context.positions);
+      const turned = (y: Value, count: number) => rotary(y, count, tables.cosine, tables.sine);
+      for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+        const block = `model.layers.${layer}`;
+        const read = normalized(context, x, `${block}.input_layernorm`);
+        const q = turned(projected(context, read, `${block}.self_attn.q_proj`), heads);
+        const k = turned(projected(context, read, `${block}.self_attn.k_proj`), keyValueHeads);
+        const v = projected(context, read, `${block}.self_attn.v_proj`);
+        let attended = context.attend(layer, q, k, v);
+        if (context.rows !== undefined && layer === config.num_hidden_layers - 1) {
+          attended = gather(attended, context.rows, { unique: true });
+          x = gather(x, context.rows, { unique: true });
+        }
+        x = add(x, projected(context, attended, `${block}.self_attn.o_proj`));
+        const inner = normalized(context, x, `${block}.post_attention_layernorm`);
+        const gate = silu(projected(context, inner, `${block}.mlp.gate_proj`));
+        const up = projected(context, inner, `${block}.mlp.up_proj`);
+        x = add(x, projected(context, multiply(gate, up), `${block}.mlp.down_proj`));
+      }
+      return normalized(context, x, "model.norm");
+    },
+
+    logits(context, hidden) {
+      const head = config.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+      return linear(hidden, context.parameter(head), undefined, { transposeB: true });
+    },
+  };
+}
