@@ -286,7 +286,7 @@ const counters = {
   generatedTokens: 0,
 };
 async function probe(): Promise<Record<string, number>> {
-  const probes = singleStepProbes(new RandomStream(seed + 1, "base/probes"), 300);
+  const probes = singleStepProbes(new RandomStream(seed + 1, "base/probes"), 1200);
   const scorer = new Scorer(family, store, threads, counters);
   const scores = await scorer.score(
     probes.map(({ prompt, answer }) => ({

@@ -5,7 +5,7 @@
 import type { RandomStream } from "../../util/random.ts";
 import { colors, heldThings, names } from "../builtin/words.ts";
 import { otherSide, type Side } from "./coin.ts";
-import { askedFacts, choiceQuestions, drawFacts, drawOptions } from "./recall.ts";
+import { askedFacts, choiceQuestions, drawFacts, drawOptions, type Facts } from "./recall.ts";
 import { anyWord, joining } from "./spelling.ts";
 import { chance, lettered, listOf, sample } from "./text.ts";
 import { drawnSwap, drawSwap, groupSize } from "./tracking.ts";
@@ -22,10 +22,19 @@ const spaced = (parts: readonly string[]): string => parts.map((part) => ` ${par
 /** Who has what, who is where: all of it asked for, in any order. */
 function recallDrill(random: RandomStream): Drill {
   const facts = drawFacts(random, random.pick([2, 3, 3, 4, 4, 5, 6, 8, 10]));
+  if (chance(random, 0.3)) return pairs(random, facts);
   return {
     context: facts.people.map((name, i) => `${facts.relation.state(name, facts.values[i]!)}.`).join(" "),
     target: spaced(askedFacts(random, facts)),
   };
+}
+
+/** The same in telegram style, where a value stands near its name: the easy beginning of finding what belongs together. */
+function pairs(random: RandomStream, { people, values }: Facts): Drill {
+  const joint = random.pick([" ", ": ", " - ", " = ", " has "]);
+  const end = random.pick([", ", "; ", ". "]);
+  const told = people.map((name, i) => `${name}${joint}${values[i]}`);
+  return { context: told.join(end), target: end + random.shuffle(told).join(end) };
 }
 
 /** What somebody does and its denial. The words of the coin are among them, without a coin's sides. */
