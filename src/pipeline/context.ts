@@ -4,6 +4,7 @@ import type { EncodedRationale } from "../method/items/encode.ts";
 import type { Markers } from "../method/items/markers.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 import type { AnswerKind, Problem, Rationale } from "../tasks/problem.ts";
+import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunFolder } from "./run-folder.ts";
 
@@ -31,6 +32,15 @@ export interface RunContext {
   reporter: RunReporter;
   /** True after the first Ctrl-C: long loops save and stop. */
   stopRequested(): boolean;
+}
+
+/** Ends the run in good order after Ctrl-C. What finished stages and `done` describe is kept. @throws SkipthinkError (exit 130) */
+export function stopIfAsked(context: Pick<RunContext, "stopRequested">, done: string): void {
+  if (!context.stopRequested()) return;
+  throw new SkipthinkError(`stopped ${done}`, {
+    exitCode: exitCodes.interrupted,
+    remedy: "Run the same command with --resume to go on.",
+  });
 }
 
 /** The data stage's result, in memory. */

@@ -2,7 +2,7 @@
 
 import { methodPlans } from "../method/baselines/methods.ts";
 import type { MethodName } from "../method/baselines/plan.ts";
-import type { RunContext, RunData, RunStudent } from "./context.ts";
+import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "./context.ts";
 import { type Chunked, chunkStage } from "./stages/chunk.ts";
 import { dataStage } from "./stages/data.ts";
 import { type Evaluated, evaluateStage } from "./stages/evaluate.ts";
@@ -43,6 +43,7 @@ export async function runPipeline(context: RunContext, selection: RunSelection =
     evaluated: new Map(),
   };
   for (const name of methods) {
+    stopIfAsked(context, `before ${name}`);
     const plan = methodPlans[name];
     const upstream: Upstream = {
       model: base.base,

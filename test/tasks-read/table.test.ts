@@ -56,6 +56,15 @@ describe("formats", () => {
     expect(read.at(-1)?.line).toBe(3000);
   });
 
+  test("a broken line: the parser's reason is whole and quotes nothing of the text", async () => {
+    const reason = async (line: string) =>
+      /\(([^)]*)\)/.exec((await failure(put("broken.jsonl", `{"q": 1}\n${line}\n`))).message)?.[1];
+    expect(await reason('{"q": "a" "b"}')).toBe("Expected ',' or '}' after property value");
+    expect(await reason("{q: 1}")).toBe("Expected property name or '}'");
+    expect(await reason('{"q": "a')).toBe("Unterminated string");
+    expect(await reason("SECRET {")).not.toContain("SECRET");
+  });
+
   test("JSON array", async () => {
     const path = put("a.json", '\ufeff [{"q":"a"},\n {"q":"b"}]');
     expect(await readAll(path)).toEqual([

@@ -1,6 +1,6 @@
 /** Chunks the rationales with the trained chunk-wise student: the chunking that probing and the report use. */
 import { type ChunkedRationale, chunkRationales } from "../../method/chunk/chunk.ts";
-import type { RunContext, RunStudent } from "../context.ts";
+import { type RunContext, type RunStudent, stopIfAsked } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 import type { TrainResult } from "./train.ts";
 
@@ -49,7 +49,10 @@ export async function chunkStage(
           context: scoring,
           sharedMarker,
           maxSweeps,
-          onProgress: (done) => reporter.progress({ done, total: base.encoded.length, unit: "rationale" }),
+          onProgress: (done) => {
+            reporter.progress({ done, total: base.encoded.length, unit: "rationale" });
+            stopIfAsked(context, "while searching the chunks");
+          },
         },
         previous,
       );

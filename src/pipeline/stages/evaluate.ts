@@ -1,7 +1,7 @@
 /** Measures one method's student on the test split; samples go to eval/samples_<method>.jsonl. */
 import { type Evaluation, evaluateStudent, type Sample } from "../../evaluate/evaluate.ts";
 import type { MethodPlan } from "../../method/baselines/plan.ts";
-import type { RunContext, RunData, RunStudent } from "../context.ts";
+import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 
 export interface Evaluated {
@@ -39,7 +39,10 @@ export async function evaluateStage(
           maxNewTokens: recipe.evaluate.maxNewTokens,
           batchSize: recipe.evaluate.batchSize,
           latencyProblems: recipe.evaluate.latencyProblems,
-          onProgress: (done) => reporter.progress({ done, total: data.test.length, unit: "problem" }),
+          onProgress: (done) => {
+            reporter.progress({ done, total: data.test.length, unit: "problem" });
+            stopIfAsked(context, `while evaluating ${plan.name}`);
+          },
         });
         await folder.writeJsonLines(samples, "eval", file);
         await folder.writeJson(

@@ -10,8 +10,7 @@ import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
-import { exitCodes, SkipthinkError } from "../../util/errors.ts";
-import type { RunContext, RunData, RunStudent } from "../context.ts";
+import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
 
@@ -68,12 +67,7 @@ export async function probeStage(
           await appendFile(partial, probed.map((one) => JSON.stringify(one) + "\n").join(""));
           done.push(...probed);
           reporter.progress({ done: done.length, total, unit: "rationale" });
-          if (context.stopRequested()) {
-            throw new SkipthinkError(`stopped after probing ${done.length} of ${total} rationales`, {
-              exitCode: exitCodes.interrupted,
-              remedy: "Run the same command with --resume to go on.",
-            });
-          }
+          stopIfAsked(context, `after probing ${done.length} of ${total} rationales`);
         }
       } finally {
         await student.close();

@@ -63,7 +63,7 @@ async function* readLines(path: string): AsyncGenerator<{ text: string; line: nu
 export function parserReason(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   return (
-    /^(?:Unexpected end of JSON input|Unexpected token|Unterminated string|Expected [^"']{0,60}|Bad [a-z ]{0,40})/.exec(
+    /^(?:Unexpected end of JSON input|Unexpected token|Unterminated string|Expected (?:[^"']|'.'){1,80}?(?= in JSON)|Bad [a-z ]{0,40})/.exec(
       message,
     )?.[0] ?? "syntax error"
   ).trim();
