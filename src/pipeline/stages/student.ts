@@ -15,6 +15,7 @@ import {
   newGpt2Config,
   parseGpt2Config,
 } from "../../students/gpt2-config.ts";
+import { hubFolder, isHubModel } from "../../students/hub.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
 import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.ts";
 import { inputError } from "../../util/errors.ts";
@@ -24,7 +25,16 @@ import { hashOf, runStage } from "../run-folder.ts";
 /** Where the base student that comes with the package lies. */
 export const builtinBaseFolder = resolve(import.meta.dirname, "../../../models/base");
 
-export function resolveModelFolder(model: string): string {
+/** The folder of a model given as `builtin:base`, `hf:owner/name@revision` (downloaded once) or a path. */
+export async function resolveModelFolder(
+  model: string,
+  note: (text: string) => void = () => {},
+): Promise<string> {
+  if (isHubModel(model)) {
+    return hubFolder(model, {
+      onDownload: (file, size) => note(`downloading ${file} of ${model} (${(size / 1e6).toFixed(1)} MB)`),
+    });
+  }
   if (!model.startsWith("builtin:")) return model;
   if (model === "builtin:base") return builtinBaseFolder;
   throw inputError(
@@ -144,7 +154,7 @@ async function baseFolder(context: RunContext, data: RunData): Promise<{ folder:
   const { recipe, folder, reporter } = context;
   const { model, random } = recipe.student;
   if (random === undefined) {
-    const path = resolveModelFolder(model!);
+    const path = await resolveModelFolder(model!, (text) => reporter.note(text));
     if (!existsSync(join(path, "config.json"))) {
       throw inputError(
         "the student's folder has no config.json",

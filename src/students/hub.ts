@@ -1,0 +1,205 @@
+/**
+ * Models by name: `hf:owner/name@revision` is a folder of the Hugging Face cache, downloaded where it is not there yet. The cache
+ * is the one of Python's huggingface_hub, so a model that either side has downloaded is there for both.
+ *
+ * Environment: HF_HOME or HF_HUB_CACHE (place of the cache), HF_TOKEN (private and gated models), HF_HUB_OFFLINE (never ask the
+ * hub), HF_ENDPOINT (another hub).
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { inputError, SkipthinkError } from "../util/errors.ts";
+
+const prefix = "hf:";
+
+export interface HubModel {
+  /** `owner/name`, or `name` for a few old models such as gpt2. */
+  repository: string;
+  /** Branch, tag or commit. */
+  revision: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface HubOptions {
+  environment?: Environment;
+  /** Called before each file that has to be downloaded; bytes. */
+  onDownload?: (file: string, size: number) => void;
+}
+
+export const isHubModel = (model: string): boolean => model.startsWith(prefix);
+
+/** @throws SkipthinkError (exit 2) if it is not `hf:name`, `hf:owner/name` or one of them with `@revision` */
+export function parseHubModel(model: string): HubModel {
+  const part = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
+  const match = new RegExp(`^hf:(${part}(?:/${part})?)(?:@([A-Za-z0-9][A-Za-z0-9._/-]{0,99}))?$`).exec(model);
+  if (match === null || model.includes("..") || model.endsWith("/")) {
+    throw inputError(
+      `"${model.slice(0, 120)}" is not the name of a model on the hub`,
+      { key: "student.model" },
+      "Write hf:owner/name or hf:owner/name@revision, such as hf:Qwen/Qwen2.5-0.5B.",
+    );
+  }
+  return { repository: match[1]!, revision: match[2] ?? "main" };
+}
+
+/** Files that a student is loaded from; the repository's other files (other frameworks, pictures) stay where they are. */
+const tokenizerAndConfig =
+  /^(?:config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$/;
+const singleWeights = "model.safetensors";
+const weightIndex = "model.safetensors.index.json";
+const shard = /^model-\d{5}-of-\d{5}\.safetensors$/;
+
+/**
+ * The folder of a model on the hub, complete with its weights.
+ *
+ * @throws SkipthinkError exit 2: no such model or no safetensors; exit 1: the hub cannot be reached and the model is not cached
+ */
+export async function hubFolder(model: string, options: HubOptions = {}): Promise<string> {
+  const named = parseHubModel(model);
+  const environment = options.environment ?? process.env;
+  const storage = join(cacheFolder(environment), `models--${named.repository.replace("/", "--")}`);
+  const cached = await cachedSnapshot(storage, named.revision);
+  if (isSet(environment.HF_HUB_OFFLINE)) {
+    if (cached !== undefined) return cached;
+    throw inputError(
+      `${model} is not in the cache ${storage}, and HF_HUB_OFFLINE is set`,
+      { key: "student.model" },
+      "Download the model once with HF_HUB_OFFLINE unset, or give a folder.",
+    );
+  }
+  // A commit never changes: what is complete needs no question to the hub.
+  if (cached !== undefined && isCommit(named.revision)) return cached;
+  try {
+    return await download(named, storage, environment, options);
+  } catch (error) {
+    if (error instanceof SkipthinkError) throw error;
+    // As Python's library does: without a connection the last known state of the branch will do.
+    if (cached !== undefined && statusOf(error) === undefined) return cached;
+    throw hubFailure(model, error);
+  }
+}
+
+async function download(
+  { repository, revision }: HubModel,
+  storage: string,
+  environment: Environment,
+  options: HubOptions,
+): Promise<string> {
+  // Loaded when it is needed: most commands never ask the hub.
+  const { downloadFileToCacheDir, listFiles, modelInfo } = await import("@huggingface/hub");
+  const hub = {
+    ...(environment.HF_ENDPOINT ? { hubUrl: environment.HF_ENDPOINT.replace(/\/$/, "") } : {}),
+    ...(environment.HF_TOKEN ? { accessToken: environment.HF_TOKEN } : {}),
+  };
+  const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...hub });
+  if (!isCommit(sha)) throw new Error(`the hub answered without a commit for ${repository}`);
+  const sizes = new Map<string, number>();
+  for await (const { path, type, size } of listFiles({ repo: repository, revision: sha, ...hub })) {
+    if (type === "file") sizes.set(path, size);
+  }
+  const wanted = [...sizes.keys()].filter((name) => tokenizerAndConfig.test(name));
+  // transformers looks for the single file first, too.
+  if (sizes.has(singleWeights)) wanted.push(singleWeights);
+  else wanted.push(...[...sizes.keys()].filter((name) => name === weightIndex || shard.test(name)));
+  if (!wanted.includes("config.json") || !wanted.some((name) => name.endsWith(".safetensors"))) {
+    throw inputError(
+      `${repository} has no ${wanted.includes("config.json") ? "safetensors weights" : "config.json"}`,
+      { key: "student.model" },
+      "Take a model in the layout of transformers with safetensors weights.",
+    );
+  }
+  const snapshot = join(storage, "snapshots", sha);
+  for (const path of wanted) {
+    if (existsSync(join(snapshot, path))) continue;
+    options.onDownload?.(path, sizes.get(path)!);
+    await quietly(() =>
+      downloadFileToCacheDir({ repo: repository, path, revision: sha, cacheDir: dirname(storage), ...hub }),
+    );
+  }
+  // The branch's commit is noted last: a folder that a reference leads to is complete.
+  if (revision !== sha) {
+    const reference = join(storage, "refs", revision);
+    await mkdir(dirname(reference), { recursive: true });
+    await writeFile(reference, sha);
+  }
+  return snapshot;
+}
+
+/** The library reports each download on stdout, where a command's JSON goes. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { debug } = console;
+  console.debug = () => {};
+  try {
+    return await work();
+  } finally {
+    console.debug = debug;
+  }
+}
+
+/** The cached folder of a revision if it has a configuration and weights. */
+async function cachedSnapshot(storage: string, revision: string): Promise<string | undefined> {
+  let commit = revision;
+  if (!isCommit(revision)) {
+    const reference = join(storage, "refs", revision);
+    if (!existsSync(reference)) return undefined;
+    commit = (await readFile(reference, "utf8")).trim();
+    if (!isCommit(commit)) return undefined;
+  }
+  const folder = join(storage, "snapshots", commit);
+  const has = (name: string): boolean => existsSync(join(folder, name));
+  if (!has("config.json")) return undefined;
+  if (has(singleWeights)) return folder;
+  if (!has(weightIndex)) return undefined;
+  const { weight_map: map = {} } = JSON.parse(await readFile(join(folder, weightIndex), "utf8")) as {
+    weight_map?: Record<string, string>;
+  };
+  return Object.values(map).every((name) => shard.test(name) && has(name)) ? folder : undefined;
+}
+
+const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
+
+/** As Python's library reads switches. */
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && ["1", "on", "yes", "true"].includes(value.toLowerCase());
+
+function cacheFolder(environment: Environment): string {
+  const { HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
+  if (HF_HUB_CACHE) return HF_HUB_CACHE;
+  return join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface"), "hub");
+}
+
+/** The HTTP status of the hub's answer; undefined where there was none. */
+function statusOf(error: unknown): number | undefined {
+  const { statusCode } = error as { statusCode?: unknown };
+  return typeof statusCode === "number" ? statusCode : undefined;
+}
+
+function hubFailure(model: string, error: unknown): SkipthinkError {
+  const statusCode = statusOf(error);
+  if (statusCode !== undefined) {
+    if (statusCode === 401 || statusCode === 403) {
+      return inputError(
+        `the hub refuses access to ${model} (${statusCode})`,
+        { key: "student.model" },
+        "The model is private, gated or does not exist: accept its terms on its page and set HF_TOKEN.",
+      );
+    }
+    if (statusCode === 404) {
+      return inputError(
+        `the hub has no ${model}`,
+        { key: "student.model" },
+        "Check owner, name and revision.",
+      );
+    }
+    return new SkipthinkError(`the hub answered ${statusCode} for ${model}`, {
+      remedy: "Try again later; files that are already downloaded stay.",
+    });
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "";
+  return new SkipthinkError(`${model} could not be downloaded: ${code ?? reason.slice(0, 200)}`, {
+    remedy: "Check the connection, HF_ENDPOINT and the space on the disk; files already downloaded stay.",
+  });
+}

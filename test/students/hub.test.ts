@@ -1,0 +1,172 @@
+/** Models from the hub: a small HTTP server plays its part, and the cache has the layout of Python's huggingface_hub. */
+import { createHash } from "node:crypto";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { loadModel } from "../../src/engine/onnx/load.ts";
+import { hubFolder, parseHubModel } from "../../src/students/hub.ts";
+import { SkipthinkError } from "../../src/util/errors.ts";
+
+const golden = fileURLToPath(new URL("../golden/gpt2-tied", import.meta.url));
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const files = new Map<string, Buffer>([
+  ["config.json", readFileSync(join(golden, "config.json"))],
+  ["model.safetensors", readFileSync(join(golden, "model.safetensors"))],
+  ["pytorch_model.bin", Buffer.from("not wanted")],
+  ["onnx/model.onnx", Buffer.from("not wanted either")],
+]);
+const oid = (content: Buffer): string => createHash("sha1").update(content).digest("hex");
+
+let server: Server;
+let endpoint: string;
+let requests: string[] = [];
+let cache: string;
+const environment = (more: Record<string, string> = {}) => ({
+  HF_ENDPOINT: endpoint,
+  HF_HOME: cache,
+  ...more,
+});
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const url = new URL(request.url!, "http://hub");
+    requests.push(`${request.method} ${url.pathname}`);
+    const json = (value: unknown, status = 200): void => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+    };
+    const entry = (path: string) => ({
+      type: "file",
+      path,
+      size: files.get(path)!.length,
+      oid: oid(files.get(path)!),
+      lastCommit: { id: commit, title: "", date: "2026-01-01T00:00:00Z" },
+    });
+    if (url.pathname.startsWith("/api/models/team/gated")) return json({ error: "gated" }, 403);
+    if (url.pathname.startsWith("/api/models/team/secret")) {
+      const given = request.headers.authorization === "Bearer hf_token";
+      return json({ error: given ? "no such model" : "no token" }, given ? 404 : 401);
+    }
+    if (!url.pathname.includes("team/tiny")) return json({ error: "Repository not found" }, 404);
+    if (url.pathname === "/api/models/team/tiny/revision/main") {
+      return json({ _id: "1", id: "team/tiny", sha: commit, private: false, downloads: 0, likes: 0 });
+    }
+    if (url.pathname === `/api/models/team/tiny/tree/${commit}`) return json([...files.keys()].map(entry));
+    if (url.pathname === `/api/models/team/tiny/paths-info/${commit}`) {
+      let body = "";
+      request.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on("end", () => json((JSON.parse(body) as { paths: string[] }).paths.map(entry)));
+      return;
+    }
+    const path = url.pathname.slice(`/team/tiny/resolve/${commit}/`.length);
+    const content = files.get(path);
+    if (content === undefined) return json({ error: "Entry not found" }, 404);
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+    const [from, to] =
+      range === null ? [0, content.length - 1] : [Number(range[1]), Number(range[2] || content.length - 1)];
+    response
+      .writeHead(range === null ? 200 : 206, {
+        etag: `"${oid(content)}"`,
+        "content-range": `bytes ${from}-${to}/${content.length}`,
+        "content-length": to - from + 1,
+      })
+      .end(content.subarray(from, to + 1));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  requests = [];
+  cache = mkdtempSync(join(tmpdir(), "skipthink-hub-"));
+});
+afterEach(() => rmSync(cache, { recursive: true }));
+
+async function failure(work: Promise<unknown>): Promise<SkipthinkError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SkipthinkError);
+  return error as SkipthinkError;
+}
+
+test("names of models", () => {
+  expect(parseHubModel("hf:gpt2")).toEqual({ repository: "gpt2", revision: "main" });
+  expect(parseHubModel("hf:Qwen/Qwen2.5-0.5B@refs/pr/3")).toEqual({
+    repository: "Qwen/Qwen2.5-0.5B",
+    revision: "refs/pr/3",
+  });
+  for (const bad of ["hf:", "hf:../x", "hf:a/b/c", "hf:a/b@", "hf:a/b@../../x", "hf:a b", "hf:/etc"]) {
+    expect(() => parseHubModel(bad), bad).toThrow(/not the name of a model/);
+  }
+});
+
+describe("download", () => {
+  test("takes what a student needs, into Python's cache layout, and says nothing on stdout", async () => {
+    const debug = vi.spyOn(console, "debug");
+    const told: string[] = [];
+    const folder = await hubFolder("hf:team/tiny", {
+      environment: environment(),
+      onDownload: (file) => told.push(file),
+    });
+    expect(debug).not.toHaveBeenCalled();
+    const storage = join(cache, "hub", "models--team--tiny");
+    expect(folder).toBe(join(storage, "snapshots", commit));
+    expect(told).toEqual(["config.json", "model.safetensors"]);
+    expect(readFileSync(join(storage, "refs", "main"), "utf8")).toBe(commit);
+    expect(lstatSync(join(folder, "model.safetensors")).isSymbolicLink()).toBe(true);
+    expect(existsSync(join(storage, "blobs", oid(files.get("config.json")!)))).toBe(true);
+    expect(existsSync(join(folder, "pytorch_model.bin"))).toBe(false);
+    expect((await loadModel(folder)).family.name).toBe("gpt2");
+  });
+
+  test("asks for no file twice, and not at all offline or for a commit it has", async () => {
+    const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+    requests = [];
+    expect(await hubFolder("hf:team/tiny", { environment: environment() })).toBe(folder);
+    expect(requests.filter((request) => request.includes("resolve"))).toEqual([]);
+    requests = [];
+    expect(await hubFolder("hf:team/tiny", { environment: environment({ HF_HUB_OFFLINE: "1" }) })).toBe(
+      folder,
+    );
+    expect(await hubFolder(`hf:team/tiny@${commit}`, { environment: environment() })).toBe(folder);
+    expect(requests).toEqual([]);
+  });
+
+  test("without a connection the cached state will do; without either the error says so", async () => {
+    const dead = { HF_ENDPOINT: "http://127.0.0.1:9", HF_HOME: cache };
+    const error = await failure(hubFolder("hf:team/tiny", { environment: dead }));
+    expect(error.exitCode).toBe(1);
+    expect(error.message).toContain("could not be downloaded");
+    const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+    expect(await hubFolder("hf:team/tiny", { environment: dead })).toBe(folder);
+  });
+
+  test("a cache without all weights is not taken for complete", async () => {
+    const folder = join(cache, "hub", "models--team--tiny", "snapshots", commit);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "config.json"), "{}");
+    const error = await failure(
+      hubFolder(`hf:team/tiny@${commit}`, { environment: environment({ HF_HUB_OFFLINE: "1" }) }),
+    );
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toContain("HF_HUB_OFFLINE");
+  });
+
+  test("refusals name the remedy; the token is sent and never shown", async () => {
+    const gated = await failure(hubFolder("hf:team/gated", { environment: environment() }));
+    expect(gated.exitCode).toBe(2);
+    expect(gated.remedy).toContain("HF_TOKEN");
+    const withToken = environment({ HF_TOKEN: "hf_token" });
+    const secret = await failure(hubFolder("hf:team/secret", { environment: withToken }));
+    expect(secret.message).toContain("the hub has no hf:team/secret");
+    expect(`${secret.message}${secret.remedy}`).not.toContain("hf_token");
+    expect((await failure(hubFolder("hf:nobody/nothing", { environment: environment() }))).exitCode).toBe(2);
+  });
+});
