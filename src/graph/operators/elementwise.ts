@@ -12,7 +12,7 @@ function lift(a: Operand, b: Operand): [Value, Value] {
 }
 
 /** Sums a gradient over the axes along which `value` was broadcast. */
-function sumToShape(gradientValue: Value, value: Value): Value {
+export function sumToShape(gradientValue: Value, value: Value): Value {
   if (sameShape(gradientValue.shape, value.shape)) return gradientValue;
   const axes = broadcastAxes(gradientValue.shape, value.shape);
   const summed = axes.length === 0 ? gradientValue : reduceSum(gradientValue, axes, false);

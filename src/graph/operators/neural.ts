@@ -1,6 +1,6 @@
 /** The operators of a language model: normalization, activation, softmax, attention and loss, each with its own derivative. */
 import type { Value } from "../graph.ts";
-import { add, exponential, multiply, negate, sigmoid, subtract } from "./elementwise.ts";
+import { add, exponential, multiply, negate, sigmoid, subtract, sumToShape } from "./elementwise.ts";
 import { addAtColumns, concatenate, gatherColumns, reshape, split } from "./layout.ts";
 import { matmul } from "./matmul.ts";
 import { reduceMean, reduceSum, unsqueeze } from "./reduce.ts";
@@ -107,6 +107,17 @@ export function rotary(x: Value, heads: number, cosine: Value, sine: Value): Val
   );
 }
 
+/** max(x, 0). Derivative at 0: 0, as in PyTorch. */
+export function relu(x: Value): Value {
+  const [output] = x.graph.apply("Relu", [x], {}, [{ dtype: x.dtype, shape: x.shape }], {
+    derivative: ([gradient]) => {
+      const isPositive = x.graph.apply("Sign", [output!], {}, [{ dtype: x.dtype, shape: x.shape }])[0]!;
+      return [multiply(gradient!, isPositive)];
+    },
+  });
+  return output!;
+}
+
 /** GELU in its tanh form, GPT-2's `gelu_new`: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). */
 export function geluTanh(x: Value): Value {
   const [output] = x.graph.apply("FastGelu", [x], {}, [{ dtype: x.dtype, shape: x.shape }], {
@@ -139,7 +150,8 @@ export function softmax(x: Value): Value {
 
 /**
  * Scaled dot-product attention: softmax(scale · q kᵀ + mask) v.
- * q, k, v: [batch, heads, time, head width]; mask: broadcast to [batch, heads, time, time], 0 or a large negative number.
+ * q: [batch, heads, time, head width]; k, v: as q, or with another time; mask: broadcast to the scores, [batch, heads, time,
+ * time of k]: 0 or a large negative number, and what a student learns to add to its scores (T5's position bias).
  *
  * Its derivative uses rowsum(dP ∘ P) = rowsum(dO ∘ O) (Dao et al. 2022, FlashAttention, appendix B), which needs a sum over
  * the head width instead of one over a time × time matrix.
@@ -147,7 +159,7 @@ export function softmax(x: Value): Value {
 export function attention(q: Value, k: Value, v: Value, mask: Value, scale: number): Value {
   let probabilities: Value | undefined;
   const output: Value = q.graph.composite(
-    [q, k, v],
+    [q, k, v, mask],
     () => {
       probabilities = softmax(add(matmul(q, k, { transposeB: true, scale }), mask));
       return matmul(probabilities, v);
@@ -160,6 +172,7 @@ export function attention(q: Value, k: Value, v: Value, mask: Value, scale: numb
         matmul(forScores, k, { scale }),
         matmul(forScores, q, { transposeA: true, scale }),
         matmul(p, gradient, { transposeA: true }),
+        sumToShape(forScores, mask),
       ];
     },
   );
