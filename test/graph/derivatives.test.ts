@@ -116,6 +116,17 @@ const differentiable: Record<string, Record<string, Cases>> = {
     exponential: unary(elementwise.exponential),
     logarithm: unary(elementwise.logarithm, positive),
     squareRoot: unary(elementwise.squareRoot, positive),
+    sumToShape: [
+      { inputs: [[2, 3], [3]], build: ([x, y]) => elementwise.multiply(elementwise.sumToShape(x!, y!), y!) },
+      {
+        inputs: [
+          ["n", 2, "m"],
+          [2, 1],
+        ],
+        sizes: symbolic,
+        build: ([x, y]) => elementwise.multiply(elementwise.sumToShape(x!, y!), y!),
+      },
+    ],
     tanh: unary(elementwise.tanh),
     sigmoid: unary(elementwise.sigmoid),
   },
@@ -289,6 +300,11 @@ const differentiable: Record<string, Record<string, Cases>> = {
       ...unary(neural.geluTanh),
       { inputs: [[9]], range: [-4, 4], build: ([x]) => neural.geluTanh(x!) },
     ],
+    // Away from the corner at 0, where the derivative jumps.
+    relu: [
+      { inputs: [[5]], range: [0.2, 2], build: ([x]) => neural.relu(x!) },
+      { inputs: [["n", "m"]], range: [-2, -0.2], sizes: symbolic, build: ([x]) => neural.relu(x!) },
+    ],
     softmax: unary(neural.softmax),
     logSoftmax: unary(neural.logSoftmax),
     attention: [
@@ -297,6 +313,12 @@ const differentiable: Record<string, Record<string, Cases>> = {
         given: [{ shape: ["time", "time"], values: [0, -1e9, -1e9, 0, 0, -1e9, 0, 0, 0], dtype: "float32" }],
         sizes: symbolic,
         build: ([q, k, v], [mask]) => neural.attention(q!, k!, v!, mask!, 0.5),
+      },
+      {
+        // Keys of another length, and a bias on the scores that all sequences of the batch share.
+        inputs: [heads, ["batch", 2, "n", 4], ["batch", 2, "n", 4], [2, "time", "n"]],
+        sizes: symbolic,
+        build: ([q, k, v, bias]) => neural.attention(q!, k!, v!, bias!, 1),
       },
       {
         // One tensor in all three roles.
