@@ -32,6 +32,8 @@ COMMON = {
     "gpt2": {"n_positions": CONTEXT, "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0},
     "llama": {"max_position_embeddings": CONTEXT},
     "qwen2": {"max_position_embeddings": CONTEXT},
+    # No padding token: torch would leave its embedding out of the gradient.
+    "phi3": {"max_position_embeddings": CONTEXT, "pad_token_id": None},
 }
 
 # Vocabularies are odd on purpose; so are some widths of heads (12, not a power of two; 4, narrower than a vector register).
@@ -149,6 +151,56 @@ STUDENTS = {
             "tie_word_embeddings": True,
         },
     },
+    "phi3-tied": {
+        "family": "phi3",
+        "seed": 41,
+        "config": {
+            "vocab_size": 101,
+            "hidden_size": 36,
+            "intermediate_size": 70,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "tie_word_embeddings": True,
+            "rms_norm_eps": 1e-3,
+        },
+    },
+    "phi3-grouped": {
+        "family": "phi3",
+        "seed": 42,
+        "config": {
+            "vocab_size": 97,
+            "hidden_size": 40,
+            "intermediate_size": 51,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            # As wide as the context: it changes nothing.
+            "sliding_window": CONTEXT,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 3000.0},
+        },
+    },
+    # A context stretched fourfold; sequences within the original one take the short factors.
+    "phi3-longrope": {
+        "family": "phi3",
+        "seed": 43,
+        "config": {
+            "vocab_size": 103,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 1,
+            "max_position_embeddings": 4 * CONTEXT,
+            "original_max_position_embeddings": CONTEXT,
+            "rope_parameters": {
+                "rope_type": "longrope",
+                "rope_theta": 10000.0,
+                "short_factor": [1.0, 1.05, 1.3, 2.1],
+                "long_factor": [1.1, 2.5, 7.0, 31.0],
+            },
+        },
+    },
 }
 
 
@@ -156,8 +208,9 @@ def build(name):
     """The student with weights large enough that logits, attention and gradients are far from flat."""
     student = STUDENTS[name]
     family = student["family"]
+    settings = {**COMMON[family], **student["config"]}
     config = AutoConfig.for_model(
-        family, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **COMMON[family], **student["config"]
+        family, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **settings
     )
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():

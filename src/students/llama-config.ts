@@ -14,6 +14,15 @@ const flag = z
   .nullish()
   .transform((value) => value ?? false);
 const tokenId = z.number().int().min(0).nullish();
+const noExperts = z.literal(0, "mixtures of experts are not supported").nullish();
+
+/** Keys by which a configuration of any of these families would ask for another forward pass. */
+export const refusedKeys = {
+  num_experts: noExperts,
+  num_local_experts: noExperts,
+  n_routed_experts: noExperts,
+  quantization_config: z.null("quantized weights are not supported").optional(),
+};
 
 const llamaConfigSchema = z
   .object({
@@ -36,11 +45,9 @@ const llamaConfigSchema = z
     attention_bias: flag,
     mlp_bias: flag,
     use_sliding_window: z.literal(false, "sliding-window attention is not supported").nullish(),
-    layer_types: z
-      .array(z.literal("full_attention", "only full_attention is supported"))
-      .nullish(),
+    layer_types: z.array(z.literal("full_attention", "only full_attention is supported")).nullish(),
     pretraining_tp: z.literal(1, "tensor-parallel slices are not supported; save the model again").nullish(),
-    quantization_config: z.null("quantized weights are not supported").optional(),
+    ...refusedKeys,
     ...rotaryKeys,
     bos_token_id: tokenId,
     eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
@@ -69,7 +76,8 @@ export type LlamaConfig = z.infer<typeof llamaConfigSchema> & { rotary: RotarySc
  */
 export function parseLlamaConfig(config: unknown, file: string): LlamaConfig {
   const checked = checkJson(config, llamaConfigSchema, file);
-  return { ...checked, rotary: rotaryScaling(checked, checked.head_dim) };
+  const rotary = rotaryScaling(checked, checked.head_dim, ["default", "linear", "llama3"], file);
+  return { ...checked, rotary };
 }
 
 export interface LlamaSizes {
@@ -149,8 +157,17 @@ export function llamaParameterName(stored: string): string | undefined {
 
 /** Random parameters as transformers draws them: normal(0, initializer_range), biases 0, norms 1. */
 export function initializeLlama(config: LlamaConfig, seed: number): Map<string, Float32Array> {
+  return drawParameters(llamaParameterShapes(config), config.initializer_range, seed);
+}
+
+/** Normal matrices of the given deviation, biases 0, norms 1. Each parameter has its own random stream. */
+export function drawParameters(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  deviation: number,
+  seed: number,
+): Map<string, Float32Array> {
   const parameters = new Map<string, Float32Array>();
-  for (const [name, shape] of llamaParameterShapes(config)) {
+  for (const [name, shape] of shapes) {
     const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
     parameters.set(name, values);
     if (name.endsWith(".bias")) continue;
@@ -159,7 +176,7 @@ export function initializeLlama(config: LlamaConfig, seed: number): Map<string, 
       continue;
     }
     const random = new RandomStream(seed, `initialize/${name}`);
-    for (let i = 0; i < values.length; i++) values[i] = config.initializer_range * random.normal();
+    for (let i = 0; i < values.length; i++) values[i] = deviation * random.normal();
   }
   return parameters;
 }

@@ -53,7 +53,7 @@ async function allLogits(folder: string, items: readonly WeightedSequence[]): Pr
 const students = readdirSync(fileURLToPath(new URL("../golden", import.meta.url)));
 
 test("every family has at least three students", () => {
-  for (const family of ["gpt2", "llama", "qwen2"]) {
+  for (const family of ["gpt2", "llama", "qwen2", "phi3"]) {
     expect(students.filter((name) => name.startsWith(`${family}-`)).length, family).toBeGreaterThanOrEqual(3);
   }
 });

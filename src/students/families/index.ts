@@ -2,9 +2,11 @@
 import { inputError } from "../../util/errors.ts";
 import { gpt2ParameterName, initializeGpt2, parseGpt2Config } from "../gpt2-config.ts";
 import { initializeLlama, llamaParameterName, parseLlamaConfig } from "../llama-config.ts";
+import { initializePhi3, parsePhi3Config } from "../phi3-config.ts";
 import type { DecoderFamily } from "./family.ts";
 import { gpt2Family } from "./gpt2.ts";
 import { llamaFamily } from "./llama.ts";
+import { phi3Family } from "./phi3.ts";
 
 export interface FamilyEntry {
   /** @throws SkipthinkError (exit 2) for a key it does not support */
@@ -33,6 +35,12 @@ const families: Readonly<Record<string, FamilyEntry>> = {
   },
   llama,
   qwen2: llama,
+  phi3: {
+    create: (config, file) => phi3Family(parsePhi3Config(config, file)),
+    parameterName: llamaParameterName,
+    initialize: (config, file, seed) => initializePhi3(parsePhi3Config(config, file), seed),
+    vocabularyParameters: llama.vocabularyParameters,
+  },
 };
 
 /** @throws SkipthinkError (exit 2) for a family that is not there */
