@@ -129,6 +129,8 @@ const differentiable: Record<string, Record<string, Cases>> = {
     ],
     tanh: unary(elementwise.tanh),
     sigmoid: unary(elementwise.sigmoid),
+    sine: unary(elementwise.sine, { range: [-3, 3] }),
+    cosine: unary(elementwise.cosine, { range: [-3, 3] }),
   },
   reduce: {
     reduceSum: [
@@ -294,6 +296,41 @@ const differentiable: Record<string, Record<string, Cases>> = {
         range: [-6, 6],
         sizes: symbolic,
         build: ([x, scale, bias]) => neural.layerNorm(x!, scale!, bias!, 1e-5),
+      },
+    ],
+    // Rows far from zero, for the same reason.
+    rmsNorm: [
+      {
+        inputs: [[3, 4], [4]],
+        range: [-6, 6],
+        build: ([x, scale]) => neural.rmsNorm(x!, scale!, 1e-2),
+      },
+      {
+        inputs: [["n", "m", 4], [4]],
+        range: [-6, 6],
+        sizes: symbolic,
+        build: ([x, scale]) => neural.rmsNorm(x!, scale!, 1e-6),
+      },
+    ],
+    silu: [...unary(neural.silu), { inputs: [[9]], range: [-4, 4], build: ([x]) => neural.silu(x!) }],
+    rotary: [
+      {
+        // Two heads of four; tables whose squares do not sum to 1, as longrope's do not.
+        inputs: [[2, 8]],
+        given: [
+          { shape: [2, 2], values: [1.2, 0.3, -0.4, 0.9], dtype: "float32" },
+          { shape: [2, 2], values: [0.1, -0.8, 1.1, 0.2], dtype: "float32" },
+        ],
+        build: ([x], [cosine, sine]) => neural.rotary(x!, 2, cosine!, sine!),
+      },
+      {
+        inputs: [["n", 6]],
+        given: [
+          { shape: ["n", 1], values: [0.5, -0.7], dtype: "float32" },
+          { shape: ["n", 1], values: [0.9, 0.6], dtype: "float32" },
+        ],
+        sizes: symbolic,
+        build: ([x], [cosine, sine]) => elementwise.multiply(neural.rotary(x!, 3, cosine!, sine!), x!),
       },
     ],
     geluTanh: [
