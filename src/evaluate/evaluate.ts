@@ -38,6 +38,8 @@ export interface EvaluateOptions {
   tokenizer: Tokenizer;
   markers: Markers;
   usesMarkers: boolean;
+  /** As in MethodPlan. */
+  prefix?: "label" | undefined;
   answerKind: AnswerKind;
   caseSensitive: boolean;
   maxNewTokens: number;

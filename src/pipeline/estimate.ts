@@ -190,7 +190,6 @@ function planOf(
   name: MethodName,
 ): { items: TrainingItem[]; batches: PlannedBatch[] } {
   const plan = methodPlans[name];
-  const { stageWeight, answerWeight, sttItems } = recipe.items;
   const items = base.encoded.flatMap((encoded) =>
     plan.items(
       {
@@ -198,7 +197,7 @@ function planOf(
         boundaries: averageBoundaries(encoded.steps.length, recipe.chunk.count),
         skips: { keptSteps: [...encoded.steps.keys()], dropped: false },
       },
-      { markers: base.markers, stageWeight, answerWeight, sttItems },
+      { markers: base.markers, ...recipe.items },
     ),
   );
   const batches = planEpoch(items, {
@@ -208,6 +207,7 @@ function planOf(
     tokensPerBatch: recipe.train.tokensPerBatch,
     oneStagePerBatch: plan.oneStagePerBatch,
     schedule: recipe.items.schedule,
+    keepTogether: plan.keepTogether ?? false,
   });
   return { items, batches };
 }

@@ -9,6 +9,12 @@ export class DivergenceGuard {
   private start = 0;
   private average = 0;
   private steps = 0;
+  private readonly mayRise: boolean;
+
+  /** @param options.mayRise the targets change, so that a rising loss is no sign of divergence */
+  constructor(options: { mayRise?: boolean } = {}) {
+    this.mayRise = options.mayRise ?? false;
+  }
 
   /** @throws SkipthinkError (exit 1) if the loss is not a number, or has risen far above where it began */
   check(
@@ -28,7 +34,7 @@ export class DivergenceGuard {
     const smoothing = Math.min(0.95, 1 - 1 / this.steps);
     this.average = smoothing * this.average + (1 - smoothing) * report.loss;
     if (this.steps <= 20) this.start = this.average;
-    if (this.steps > settleSteps && this.average > 2 * this.start + 1) {
+    if (!this.mayRise && this.steps > settleSteps && this.average > 2 * this.start + 1) {
       throw new SkipthinkError(
         `training diverges: the mean loss rose from ${this.start.toFixed(2)} to ${this.average.toFixed(2)} (${where}; rationales ${rationales})`,
         { remedy: "Lower train.learningRate; the last checkpoint is intact." },

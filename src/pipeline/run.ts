@@ -91,13 +91,16 @@ async function probeOnce(context: RunContext, outcome: RunOutcome): Promise<Prob
   return outcome.probed;
 }
 
+/** Rough cost of an epoch of the methods without chunks, where it is not that of `full`, 2. */
+const plainCost: Partial<Record<MethodName, number>> = { "answer-only": 0.8, "step-by-step": 2.5, icot: 1.5 };
+
 /** Stage titles with rough relative costs, so that the reporter can number them and say what is left. */
 function announce(context: RunContext, methods: readonly MethodName[], until: string): void {
   const stages: { title: string; weight: number }[] = [{ title: "data", weight: 0.2 }];
   const cost = (name: MethodName): number => {
     const { unit, amount } = context.recipe.train.budgets[name] ?? context.recipe.train.budget;
     if (unit !== "epochs") return 10;
-    const perEpoch = { none: name === "answer-only" ? 0.8 : 2, average: 8, search: 8.5 };
+    const perEpoch = { none: plainCost[name] ?? 2, average: 8, search: 8.5 };
     const plan = methodPlans[name];
     return amount * (plan.startsFrom !== undefined ? 1.6 : perEpoch[plan.needsChunks]);
   };

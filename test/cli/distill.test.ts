@@ -51,7 +51,7 @@ describe("distill", () => {
     expect(result.methods.full!.optimizerSteps).toBe(3);
     expect(result.methods["cwt-ac"]!.optimizerSteps).toBe(15);
     expect(result.methods.stt!.optimizerSteps).toBe(18);
-    expect(first.stderr).toMatch(/^▸ train stt {2}\d+\/17$/m);
+    expect(first.stderr).toMatch(/^▸ train stt {2}\d+\/21$/m);
     expect(first.stderr).toMatch(/^method +accuracy +tokens +s\/problem +speed-up$/m);
   });
 
@@ -74,7 +74,7 @@ describe("distill", () => {
     const again = await cli(["distill", recipe, "--out", run, "--json", "--resume"]);
     expect(again.code).toBe(0);
     expect(again.stdout).toBe(first.stdout);
-    expect(again.stderr.match(/^▸ .*unchanged$/gm)).toHaveLength(16);
+    expect(again.stderr.match(/^▸ .*unchanged$/gm)).toHaveLength(20);
     expect(again.stderr).not.toMatch(/^step /m);
   });
 

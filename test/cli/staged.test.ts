@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Student } from "../../src/engine/engine.ts";
 import { generateStaged } from "../../src/method/inference/staged.ts";
 
-const markers = { stages: [101, 102, 103], answer: 110, endOfChunk: 120 };
+const markers = { stages: [101, 102, 103], answer: 110, endOfChunk: 120, label: [], rationale: [] };
 const endOfSequence = 0;
 const question = [7, 8];
 const arrow = [50];

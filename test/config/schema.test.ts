@@ -33,7 +33,7 @@ describe("recipe schema", () => {
       name: "skipthink",
       task: { builtin: "tracking_shuffled_objects", train: 400, dev: 50, test: 200, rationalesPerProblem: 1 },
       student: { model: "builtin:base" },
-      methods: ["answer-only", "full", "cwt-ac", "cwt-sbc", "stt", "stt-random"],
+      methods: ["answer-only", "full", "step-by-step", "icot", "cwt-ac", "cwt-sbc", "stt", "stt-random"],
       chunk: { count: 4, search: "exact", context: "shared", sharedMarker: "answer", maxSweeps: 20 },
       items: { stageWeight: 1, answerWeight: 1, schedule: "shuffled", sttItems: "answer", tooLong: "stop" },
       probe: { decision: "cumulative", verdict: "forced", onWrong: "keep", maxNllRise: 0.1 },

@@ -35,6 +35,7 @@ interface GenerateOptions extends OutputOptions {
 const cardSchema = z.object({
   method: z.enum(methodNames),
   usesMarkers: z.boolean(),
+  prefix: z.literal("label").optional(),
   chunks: z.int().min(0).max(64),
   answerKind: z.enum(answerKinds),
   caseSensitive: z.boolean(),
@@ -95,7 +96,8 @@ interface Asked {
 
 async function answer(asked: Asked, options: GenerateOptions, io: CliIo): Promise<void> {
   const { student, tokenizer, card, question } = asked;
-  const markers = card.usesMarkers ? findMarkers(tokenizer, card.chunks) : undefined;
+  const asksPlainly = !card.usesMarkers && card.prefix === undefined;
+  const markers = asksPlainly ? undefined : findMarkers(tokenizer, card.chunks);
   const encoded = encodeQuestion(tokenizer, question);
   const { contextLength } = student.capabilities();
   if (encoded.length + 2 > contextLength) {
@@ -147,8 +149,7 @@ async function writeWhole(
   options: GenerateOptions,
   lines: LineWriter,
 ): Promise<Written> {
-  const prompt =
-    markers === undefined ? [...encoded] : inferencePrompt({ usesMarkers: true }, encoded, markers);
+  const prompt = markers === undefined ? [...encoded] : inferencePrompt(card, encoded, markers);
   const stream = new TextStream(tokenizer);
   const show = (fresh: string): void => {
     const before = stream.text.length - fresh.length;

@@ -19,13 +19,15 @@ export interface EpochOptions {
   seed: number;
   /** The plan differs from epoch to epoch. */
   epoch: number;
-  /** Largest number of items of one optimizer step. */
+  /** Largest number of items of one optimizer step; where a rationale's items stay together, of rationales. */
   itemsPerBatch: number;
   /** Largest number of tokens of one forward pass, padding included; a longer item goes alone. */
   tokensPerBatch: number;
   /** true: chunk-wise training. false: stages are mixed freely and `schedule` has nothing to order. */
   oneStagePerBatch: boolean;
   schedule: Schedule;
+  /** Items of one rationale go into the same step, which then minimizes their weighted sum (mixed batches only). */
+  keepTogether?: boolean;
 }
 
 /** Items are sorted by length inside shuffled windows of this many batches: little padding, still random company. */
@@ -46,11 +48,16 @@ export function planEpoch(items: readonly TrainingItem[], options: EpochOptions)
   const meanWeight = items.reduce((sum, item) => sum + item.weight, 0) / items.length;
 
   if (!options.oneStagePerBatch) {
-    const batches = cutIntoBatches(items, options.itemsPerBatch, random("mixed"));
+    const groups = options.keepTogether ? groupByRationale(items) : items.map((item) => [item]);
+    const batches = cutIntoBatches(groups, options.itemsPerBatch, random("mixed"));
     return batches.map((batch) => planBatch(batch, total(batch), options.tokensPerBatch));
   }
   const perStage = groupByStage(items).map(([stage, ofStage]) =>
-    cutIntoBatches(ofStage, options.itemsPerBatch, random(`stage-${stage}`)),
+    cutIntoBatches(
+      ofStage.map((item) => [item]),
+      options.itemsPerBatch,
+      random(`stage-${stage}`),
+    ),
   );
   return inOrder(perStage, options.schedule, random("order")).map((batch) =>
     planBatch(batch, batch.length * meanWeight, options.tokensPerBatch),
@@ -103,18 +110,36 @@ function groupByStage(items: readonly TrainingItem[]): [Stage, TrainingItem[]][]
   return [...groups].sort(([a], [b]) => rank(a) - rank(b));
 }
 
-/** Batches of similar length in random order; only the last batch cut may have fewer items. */
+/** Items by rationale, in order of first appearance. */
+function groupByRationale(items: readonly TrainingItem[]): TrainingItem[][] {
+  const groups = new Map<string, TrainingItem[]>();
+  for (const item of items) {
+    const group = groups.get(item.rationaleId);
+    if (group === undefined) groups.set(item.rationaleId, [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+/** Batches of groups of similar length in random order, each batch longest item first; only the last cut may be smaller. */
 function cutIntoBatches(
-  items: readonly TrainingItem[],
-  itemsPerBatch: number,
+  groups: readonly (readonly TrainingItem[])[],
+  groupsPerBatch: number,
   random: RandomStream,
 ): TrainingItem[][] {
-  const shuffled = random.shuffle(items);
+  const longest = (group: readonly TrainingItem[]): number => Math.max(...group.map(itemLength));
+  const shuffled = random.shuffle(groups);
   const batches: TrainingItem[][] = [];
-  const windowSize = itemsPerBatch * batchesPerWindow;
+  const windowSize = groupsPerBatch * batchesPerWindow;
   for (let start = 0; start < shuffled.length; start += windowSize) {
-    const window = shuffled.slice(start, start + windowSize).sort(longestFirst);
-    for (let i = 0; i < window.length; i += itemsPerBatch) batches.push(window.slice(i, i + itemsPerBatch));
+    const window = shuffled.slice(start, start + windowSize).sort((a, b) => longest(b) - longest(a));
+    for (let i = 0; i < window.length; i += groupsPerBatch)
+      batches.push(
+        window
+          .slice(i, i + groupsPerBatch)
+          .flat()
+          .sort(longestFirst),
+      );
   }
   return random.shuffle(batches);
 }

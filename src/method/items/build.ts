@@ -1,6 +1,6 @@
 /**
  * Training items from an encoded rationale (METHOD §4): what the student is given and what it has to write. Chunk-wise
- * training uses `stageItems` and `answerItem`; `fullItem` and `answerOnlyItem` are the plain forms it is compared with.
+ * training uses `stageItems` and `answerItem`; the others are the forms it is compared with.
  */
 import type { EncodedRationale } from "./encode.ts";
 import type { Markers } from "./markers.ts";
@@ -51,6 +51,18 @@ export function fullItem(encoded: EncodedRationale, weight = 1): TrainingItem {
 /** No rationale at all: question → ` -->`, answer; no marker. */
 export function answerOnlyItem(encoded: EncodedRationale, weight = 1): TrainingItem {
   return answerTask(encoded, encoded.question, [...encoded.arrow, ...encoded.answer], weight);
+}
+
+/** Distilling Step-by-Step, first task: `[label]` question → ` -->`, answer. */
+export function labelItem(encoded: EncodedRationale, markers: Markers, weight: number): TrainingItem {
+  const target = [...encoded.arrow, ...encoded.answer];
+  return answerTask(encoded, [...markers.label, ...encoded.question], target, weight);
+}
+
+/** Its second task: `[rationale]` question → the rationale and the end of sequence, without an answer. */
+export function rationaleItem(encoded: EncodedRationale, markers: Markers, weight: number): TrainingItem {
+  const target = [...encoded.steps.flat(), ...encoded.answer.slice(-1)];
+  return answerTask(encoded, [...markers.rationale, ...encoded.question], target, weight);
 }
 
 function answerTask(

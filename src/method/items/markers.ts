@@ -9,12 +9,19 @@ const answerMarker = "[answer]";
 const endOfChunkToken = "<|chunk|>";
 const stageMarker = (stage: number): string => `[${stage}]`;
 
+/** Distilling Step-by-Step tells its two tasks apart by words in front of the question, as its paper does: text, no new tokens. */
+const labelPrefix = "[label] ";
+const rationalePrefix = "[rationale] ";
+
 /** Token ids of the markers. */
 export interface Markers {
   /** `stages[m - 1]` is `[m]`. Its length is M, the largest number of chunks. */
   stages: number[];
   answer: number;
   endOfChunk: number;
+  /** Prefixes of `step-by-step`, which the tokenizer writes as text of several tokens. */
+  label: number[];
+  rationale: number[];
 }
 
 /** Names to add with `Tokenizer.withAddedTokens` before a student is trained on up to `count` chunks. */
@@ -37,6 +44,8 @@ export function findMarkers(tokenizer: Tokenizer, count: number): Markers {
     stages: Array.from({ length: count }, (_, index) => idOf(stageMarker(index + 1))),
     answer: idOf(answerMarker),
     endOfChunk: idOf(endOfChunkToken),
+    label: tokenizer.encode(labelPrefix),
+    rationale: tokenizer.encode(rationalePrefix),
   };
 }
 

@@ -201,6 +201,30 @@ const chunkSchema = z
   .prefault({})
   .describe("Chunking (METHOD §3).");
 
+const icotSchema = z
+  .strictObject({
+    from: share().default(0.1).describe("Share of the budget up to which rationales are whole."),
+    until: share().default(0.7).describe("Share of the budget from which no rationale is left."),
+    smoothing: z
+      .number()
+      .min(0)
+      .max(1000)
+      .default(4)
+      .describe("λ of removal smoothing: o more tokens go with a probability ∝ e^(-λo); 0 switches it off."),
+  })
+  .superRefine((icot, context) => {
+    if (icot.from > icot.until) {
+      context.addIssue({
+        code: "custom",
+        path: ["until"],
+        message: `until ${icot.until} lies before from ${icot.from}`,
+        params: { remedy: "Take a larger until, at most 1." },
+      });
+    }
+  })
+  .prefault({})
+  .describe("icot: when the rationale's leading tokens go.");
+
 const itemsSchema = z
   .strictObject({
     stageWeight: z.number().min(0).max(1000).default(1).describe("Loss weight of the stage items."),
@@ -213,6 +237,10 @@ const itemsSchema = z
       .enum(["answer", "all"])
       .default("answer")
       .describe("Items that skip-thinking training trains on: the answer item only, or the stages too."),
+    labelWeight: share()
+      .default(0.5)
+      .describe("step-by-step: weight α of the label task; the rationale task has 1 - α."),
+    icot: icotSchema,
     tooLong: z
       .enum(["stop", "drop"])
       .default("stop")

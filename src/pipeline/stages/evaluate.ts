@@ -34,6 +34,7 @@ export async function evaluateStage(
           tokenizer: base.tokenizer,
           markers: base.markers,
           usesMarkers: plan.usesMarkers,
+          prefix: plan.prefix,
           answerKind: data.answerKind,
           caseSensitive: data.caseSensitive,
           maxNewTokens: recipe.evaluate.maxNewTokens,

@@ -5,7 +5,7 @@ import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import { checkLengths } from "../../method/items/batches.ts";
-import { answerItem, fullItem, stageItems } from "../../method/items/build.ts";
+import { answerItem, fullItem, rationaleItem, stageItems } from "../../method/items/build.ts";
 import { encodeQuestion, encodeRationale } from "../../method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../method/items/markers.ts";
 import { trainByteLevelBpe } from "../../students/bpe.ts";
@@ -78,6 +78,7 @@ function checkContext(
       fullItem(one),
       answerItem(one, markers),
       ...stageItems(one, averageBoundaries(one.steps.length, recipe.chunk.count), markers),
+      ...(recipe.methods.includes("step-by-step") ? [rationaleItem(one, markers, 1)] : []),
     ];
     for (const { length } of checkLengths(items, contextLength)) {
       tooLong.set(one.rationaleId, Math.max(length, tooLong.get(one.rationaleId) ?? 0));

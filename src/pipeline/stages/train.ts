@@ -5,13 +5,15 @@ import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Student } from "../../engine/engine.ts";
 import { evaluateStudent } from "../../evaluate/evaluate.ts";
-import type { MethodName, MethodPlan } from "../../method/baselines/plan.ts";
+import type { ItemSettings, MethodName, MethodPlan } from "../../method/baselines/plan.ts";
 import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import { chunkRationales } from "../../method/chunk/chunk.ts";
 import { planEpoch } from "../../method/items/batches.ts";
+import type { EncodedRationale } from "../../method/items/encode.ts";
 import type { PlannedBatch, TrainingItem } from "../../method/items/types.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { exitCodes, SkipthinkError } from "../../util/errors.ts";
+import { RandomStream } from "../../util/random.ts";
 import { type Budget, type Used, usedShare } from "../budget.ts";
 import {
   type ChunkHistoryEntry,
@@ -131,7 +133,8 @@ class Training {
   private readonly upstream: Upstream;
   private readonly budget: Budget;
   private readonly peak: number;
-  private readonly guard = new DivergenceGuard();
+  private readonly guard: DivergenceGuard;
+  private readonly encodedOf: (rationaleId: string) => EncodedRationale;
   private position: TrainingPosition;
   private student!: Student;
   private readTokens = 0;
@@ -152,6 +155,10 @@ class Training {
     const { train } = context.recipe;
     this.budget = budgetOf(context, plan.name);
     this.peak = train.learningRates[plan.name] ?? train.learningRate;
+    // Targets that grow harder on a schedule raise the loss without anything being wrong.
+    this.guard = new DivergenceGuard({ mayRise: plan.progression !== undefined });
+    const encoded = new Map(base.encoded.map((one) => [one.rationaleId, one]));
+    this.encodedOf = (rationaleId) => encoded.get(rationaleId)!;
     this.position = {
       inputs,
       step: 0,
@@ -234,6 +241,7 @@ class Training {
       tokensPerBatch: recipe.train.tokensPerBatch,
       oneStagePerBatch: this.plan.oneStagePerBatch,
       schedule: recipe.items.schedule,
+      keepTogether: this.plan.keepTogether ?? false,
     });
     const totalSteps = this.expectedSteps(batches);
     reporter.progress({ done: this.position.step, total: totalSteps, tokens: this.readTokens });
@@ -249,8 +257,8 @@ class Training {
 
   private async step(batches: readonly PlannedBatch[], totalSteps: number): Promise<void> {
     const { recipe, reporter, folder } = this.context;
-    const batch = batches[this.position.batch]!;
     const share = usedShare(this.budget, this.used(batches.length));
+    const batch = this.atShare(batches[this.position.batch]!, share);
     const { schedule, warmUpSteps } = recipe.train;
     const learningRate = learningRateAt(this.peak, schedule, warmUpSteps, this.position.step, share);
     const started = performance.now();
@@ -289,9 +297,21 @@ class Training {
     });
   }
 
+  /** The planned batch, or what a method whose targets change makes of it now. */
+  private atShare(batch: PlannedBatch, share: number): PlannedBatch {
+    const { progression } = this.plan;
+    if (progression === undefined) return batch;
+    const name = `train/${this.plan.name}/step-${this.position.step}`;
+    const random = new RandomStream(this.context.recipe.seed, name);
+    return progression.atShare(batch, share, this.encodedOf, this.settings(), random);
+  }
+
+  private settings(): ItemSettings {
+    return { markers: this.base.markers, ...this.context.recipe.items };
+  }
+
   private items(): TrainingItem[] {
-    const { stageWeight, answerWeight, sttItems } = this.context.recipe.items;
-    const settings = { markers: this.base.markers, stageWeight, answerWeight, sttItems };
+    const settings = this.settings();
     const items = this.base.encoded.flatMap((encoded) => {
       const boundaries = this.position.boundaries?.[encoded.rationaleId];
       const skips = this.upstream.skips?.get(encoded.rationaleId);
@@ -389,6 +409,8 @@ class Training {
       position.bestOnTest = Math.max(position.bestOnTest ?? 0, accuracy);
     }
     if (recipe.train.select === "last") return;
+    const settledAt = this.plan.progression?.settledAt(this.settings()) ?? 0;
+    if (usedShare(this.budget, this.used(0)) < settledAt && !isLast) return;
     const devAccuracy = await this.measure(this.data.dev);
     reporter.note(`epoch ${position.epoch}: dev accuracy ${(100 * devAccuracy).toFixed(1)} %`);
     // A later epoch wins a tie: it has seen more data.
@@ -405,6 +427,7 @@ class Training {
       tokenizer: this.base.tokenizer,
       markers: this.base.markers,
       usesMarkers: this.plan.usesMarkers,
+      prefix: this.plan.prefix,
       answerKind: this.data.answerKind,
       caseSensitive: this.data.caseSensitive,
       maxNewTokens: recipe.evaluate.maxNewTokens,
@@ -422,6 +445,7 @@ class Training {
     const card = {
       method: this.plan.name,
       usesMarkers: this.plan.usesMarkers,
+      prefix: this.plan.prefix,
       chunks: this.plan.needsChunks === "none" ? 0 : recipe.chunk.count,
       answerKind: this.data.answerKind,
       caseSensitive: this.data.caseSensitive,
