@@ -99,10 +99,11 @@ async function openWeights(folder: string): Promise<WeightReader> {
         opened.set(shard, file);
       }
       if (!file.has(name)) {
-        throw inputError(`${indexPath}: the shard ${shard} has no tensor "${name}"`, {
-          file: join(folder, shard),
-          key: name,
-        });
+        throw inputError(
+          `${indexPath}: the shard ${shard} has no tensor "${name}"`,
+          { file: join(folder, shard), key: name },
+          "Index and shards must come from the same model: download the folder again.",
+        );
       }
       owners.set(name, file);
     }

@@ -1,9 +1,9 @@
-/** A model folder's weights into memory: names mapped, shapes checked, embeddings resized to the tokenizer. */
+/** A model folder's weights into memory: names mapped, shapes checked, embeddings grown to the tokenizer. */
 import { join } from "node:path";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { findFamily } from "../../students/families/index.ts";
+import { growEmbedding } from "../../students/grow-embedding.ts";
 import { readModelFolder } from "../../students/model-folder.ts";
-import { resizeEmbedding } from "../../students/resize-embedding.ts";
 import { inputError } from "../../util/errors.ts";
 
 export interface LoadedModel {
@@ -13,7 +13,13 @@ export interface LoadedModel {
   weights: Map<string, Float32Array>;
 }
 
-/** @throws SkipthinkError (exit 2) naming the tensor that is missing or has another shape than the config says */
+/**
+ * Checkpoints may have more rows than their tokenizer has tokens (Qwen2 rounds its vocabulary up): those rows stay, so that the
+ * saved student is as large as the model it came from.
+ *
+ * @param options.vocabularySize tokens of the tokenizer; embeddings with fewer rows grow to it
+ * @throws SkipthinkError (exit 2) naming the tensor that is missing, or has another shape or type than it should
+ */
 export async function loadModel(
   folder: string,
   options: { vocabularySize?: number | undefined; seed?: number | undefined } = {},
@@ -48,16 +54,16 @@ export async function loadModel(
       }
       weights.set(name, await reader.readFloat32(tensor));
     }
-    const rows = options.vocabularySize ?? stored.shape.vocabularySize;
+    const rows = Math.max(options.vocabularySize ?? 0, stored.shape.vocabularySize);
     if (rows === stored.shape.vocabularySize) return { family: stored, config, generationConfig, weights };
     for (const name of entry.vocabularyParameters) {
       const old = weights.get(name);
       if (old === undefined) continue;
       const { vocabularySize, width } = stored.shape;
-      weights.set(name, resizeEmbedding(old, vocabularySize, rows, width, options.seed ?? 0));
+      weights.set(name, growEmbedding(old, vocabularySize, rows, width, options.seed ?? 0));
     }
-    const resized = { ...config, vocab_size: rows };
-    return { family: entry.create(resized, file), config: resized, generationConfig, weights };
+    const grown = { ...config, vocab_size: rows };
+    return { family: entry.create(grown, file), config: grown, generationConfig, weights };
   } finally {
     await reader.close();
   }

@@ -6,13 +6,13 @@ import { RandomStream } from "../util/random.ts";
 const noiseShare = 0.02;
 
 /**
- * A copy of an embedding with another number of rows. New rows are the mean of the old ones plus small seeded noise, so that
- * the model's predictions hardly change at first (Hewitt 2021); rows above `newRows` are left out.
+ * A copy of an embedding with more rows. New rows are the mean of the old ones plus small seeded noise, so that the model's
+ * predictions hardly change at first (Hewitt 2021).
  *
  * @param old [oldRows, width] @returns [newRows, width]
- * @throws SkipthinkError when `old` is not of that shape, or has no rows to average
+ * @throws SkipthinkError when `old` is not of that shape or has no rows to average, or when rows would be lost
  */
-export function resizeEmbedding(
+export function growEmbedding(
   old: Float32Array,
   oldRows: number,
   newRows: number,
@@ -24,9 +24,11 @@ export function resizeEmbedding(
       key: "vocab_size",
     });
   }
-  const resized = new Float32Array(newRows * width);
-  resized.set(old.subarray(0, resized.length));
-  if (newRows <= oldRows) return resized;
+  if (newRows < oldRows) {
+    throw inputError(`an embedding of ${oldRows} rows cannot keep them in ${newRows}`, { key: "vocab_size" });
+  }
+  const grown = new Float32Array(newRows * width);
+  grown.set(old);
 
   const mean = new Float64Array(width);
   const deviation = new Float64Array(width);
@@ -42,8 +44,8 @@ export function resizeEmbedding(
   for (let row = oldRows; row < newRows; row++) {
     for (let column = 0; column < width; column++) {
       const noise = noiseShare * Math.sqrt(deviation[column]!) * random.normal();
-      resized[row * width + column] = mean[column]! + noise;
+      grown[row * width + column] = mean[column]! + noise;
     }
   }
-  return resized;
+  return grown;
 }
