@@ -6,10 +6,13 @@ import { registerDemo } from "./commands/demo.ts";
 import { registerDistill } from "./commands/distill.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerEval } from "./commands/eval.ts";
+import { registerExport } from "./commands/export.ts";
 import { registerGenerate } from "./commands/generate.ts";
 import { registerProbe } from "./commands/probe.ts";
 import { registerRecipes } from "./commands/recipes.ts";
 import { registerReport } from "./commands/report.ts";
+import { registerServe } from "./commands/serve.ts";
+import { registerTeach } from "./commands/teach.ts";
 import { registerTrain } from "./commands/train.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { reportError } from "./terminal/error.ts";
@@ -54,8 +57,8 @@ Examples:
   $ skipthink distill own-data.yaml --out runs/first
   $ skipthink generate runs/first "…" --method stt
 
-Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failure, 2 usage or input,
-5 the run in the folder has another recipe, 130 interrupted.`,
+Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failure, 2 usage or input, 3 teacher, 4 budget
+reached, 5 the run in the folder has another recipe, 130 interrupted.`,
     )
     .exitOverride()
     .configureOutput({
@@ -65,6 +68,7 @@ Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failure, 2 usage
       outputError: () => undefined,
     });
   registerDemo(program, io);
+  registerTeach(program, io);
   registerDistill(program, io);
   registerRecipes(program, io);
   registerChunk(program, io);
@@ -73,6 +77,7 @@ Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failure, 2 usage
   registerEval(program, io);
   registerReport(program, io);
   registerGenerate(program, io);
+  registerExport(program, io);
   registerDoctor(program, io);
   return program;
 }

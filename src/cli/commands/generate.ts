@@ -1,6 +1,4 @@
 /** `skipthink generate`: a trained student answers one question, its steps one per line as they come. */
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
@@ -20,6 +18,7 @@ import { inputError } from "../../util/errors.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { stripControlCharacters } from "../terminal/sanitize.ts";
 import { addOutputOptions, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
+import { studentFolder } from "./student-folder.ts";
 import { LineWriter, TextStream } from "./text-stream.ts";
 
 interface GenerateOptions extends OutputOptions {
@@ -65,7 +64,7 @@ Examples:
   $ skipthink generate runs/demo-1 --method full --json - < question.txt`,
     )
     .action(async (path: string, question: string, options: GenerateOptions) => {
-      const folder = studentFolder(path, options.method, await studentsOf(path));
+      const folder = await studentFolder(path, options.method);
       const card = await readCard(folder);
       if (options.staged && card.chunks === 0) {
         throw inputError(
@@ -235,31 +234,6 @@ function temperature(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && value <= 100) return value;
   throw new InvalidArgumentError("Give a number from 0 to 100.");
-}
-
-/** Students of a run folder; undefined where `path` is no run folder. */
-async function studentsOf(path: string): Promise<string[] | undefined> {
-  if (!existsSync(join(path, "run.json"))) return undefined;
-  const folder = join(path, "students");
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  return names.filter((name) => existsSync(join(folder, name, "skipthink.json")));
-}
-
-function studentFolder(path: string, method: MethodName | undefined, students: string[] | undefined): string {
-  if (students === undefined) {
-    if (method === undefined) return path;
-    throw inputError("that folder holds no run", { file: path }, "Leave --method out, or give a run folder.");
-  }
-  if (method !== undefined && students.includes(method)) return join(path, "students", method);
-  throw inputError(
-    method === undefined
-      ? "that is a run folder with several students"
-      : `that run has no student of ${method}`,
-    { file: path },
-    students.length === 0
-      ? "No student of it is trained yet: run skipthink train."
-      : `Choose one with --method: ${students.join(", ")}.`,
-  );
 }
 
 async function readCard(folder: string): Promise<Card> {

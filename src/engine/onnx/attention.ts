@@ -5,24 +5,45 @@ import { concatenate, reshape, transpose } from "../../graph/operators/layout.ts
 import { matmul } from "../../graph/operators/matmul.ts";
 import { attention } from "../../graph/operators/neural.ts";
 import { reduceMaxLast, reduceSum } from "../../graph/operators/reduce.ts";
+import type { Dimension } from "../../graph/shape.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
 
-/** Attention over whole sequences [batch, time] under an additive mask [time, time]. */
-export function fullAttention(shape: FamilyShape, ids: Value, mask: Value) {
+/** What attention adds to the plain form, for families that have it. */
+export interface ScoreOptions {
+  /** What scores are multiplied by; default: 1 / √(head width). */
+  scale?: number;
+  /** Added to a token's score of itself where the cache does not hold it yet: [heads, 1, 1]. */
+  selfBias?: Value;
+}
+
+/**
+ * Puts the heads of x [tokens, heads · head width] side by side: [batch, heads, time, head width].
+ * @param ids [batch, time], the tokens of x
+ */
+export function headLayout({ heads, headWidth }: FamilyShape, ids: Value): (x: Value) => Value {
   const [batch, time] = ids.shape as [string, string];
-  const { heads, headWidth } = shape;
   // The reshape pattern needs one known dimension of [batch, time]; it is read off the ids at run time.
   const graph = ids.graph;
   const idShape = graph.apply("Shape", [ids], {}, [{ dtype: "int64", shape: [2] }])[0]!;
   const headShape = graph.apply("Concat", [idShape, graph.int64s([heads, headWidth])], { axis: 0 }, [
     { dtype: "int64", shape: [4] },
   ])[0]!;
-  const toHeads = (x: Value): Value =>
-    transpose(reshapeTo(x, headShape, [batch, time, heads, headWidth]), [0, 2, 1, 3]);
+  return (x) => transpose(reshapeTo(x, headShape, [batch, time, heads, headWidth]), [0, 2, 1, 3]);
+}
+
+/** The way back: [batch, heads, time, head width] to [tokens, heads · head width]. @param tokens name of the first axis */
+export function joinHeads({ heads, headWidth }: FamilyShape, x: Value, tokens: Dimension): Value {
+  return reshape(transpose(x, [0, 2, 1, 3]), [-1, heads * headWidth], [tokens, heads * headWidth]);
+}
+
+/** Attention over whole sequences [batch, time] under an additive mask, broadcast to [batch, heads, time, time]. */
+export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, options: ScoreOptions = {}) {
+  const toHeads = headLayout(shape, ids);
+  const scale = options.scale ?? 1 / Math.sqrt(shape.headWidth);
   return (_layer: number, q: Value, k: Value, v: Value): Value => {
     const [keys, values] = [perQueryHead(shape, k), perQueryHead(shape, v)];
-    const product = attention(toHeads(q), toHeads(keys), toHeads(values), mask, 1 / Math.sqrt(headWidth));
-    return reshape(transpose(product, [0, 2, 1, 3]), [-1, heads * headWidth], ["tokens", heads * headWidth]);
+    const product = attention(toHeads(q), toHeads(keys), toHeads(values), mask, scale);
+    return joinHeads(shape, product, q.shape[0]!);
   };
 }
 
@@ -36,7 +57,8 @@ function perQueryHead({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value
   return reshape(repeated, [-1, heads * headWidth], [rows, heads * headWidth]);
 }
 
-function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[]): Value {
+/** Reshape to a shape that is known at run time; `shape` says what it is symbolically. */
+export function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[]): Value {
   const [width] = x.shape.slice(-1);
   return x.graph.apply("Reshape", [x, target], {}, [{ dtype: x.dtype, shape }], {
     derivative: ([gradient]) => [reshape(gradient!, [-1, width as number], x.shape), undefined],
@@ -47,7 +69,7 @@ function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[])
 export interface CacheValues {
   keys: Value[];
   values: Value[];
-  /** Additive, [batch, 1, 1, capacity]: 0 where a row has a token, a large negative number elsewhere. */
+  /** Additive, broadcast to [batch, heads, 1, capacity]: 0 where a row has a token, a large negative number elsewhere. */
   mask: Value;
 }
 
@@ -72,11 +94,16 @@ export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): 
  * so a cache that is an output (as GroupQueryAttention has it) would be copied whole at each token. The new key and value go
  * out as one small row each, and the token's weight on itself joins the softmax by hand.
  */
-export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValues) {
+export function cachedAttention(
+  shape: FamilyShape,
+  ids: Value,
+  cache: CacheValues,
+  options: ScoreOptions = {},
+) {
   const graph = ids.graph;
   const { heads, keyValueHeads, headWidth } = shape;
   const [batch] = ids.shape as [string];
-  const scale = 1 / Math.sqrt(headWidth);
+  const scale = options.scale ?? 1 / Math.sqrt(headWidth);
   // The query heads that share a key-value head are rows of one product.
   const toHeads = (x: Value, rows: number): Value =>
     reshape(x, [-1, keyValueHeads, rows, headWidth], [batch, keyValueHeads, rows, headWidth]);
@@ -84,7 +111,8 @@ export function cachedAttention(shape: FamilyShape, ids: Value, cache: CacheValu
     outputNewKeys(graph, layer, k, v);
     const [query, key, value] = [toHeads(q, heads / keyValueHeads), toHeads(k, 1), toHeads(v, 1)];
     const past = add(matmul(query, cache.keys[layer]!, { transposeB: true, scale }), cache.mask);
-    const self = multiply(reduceSum(multiply(query, key), [-1], true), scale);
+    const product = multiply(reduceSum(multiply(query, key), [-1], true), scale);
+    const self = options.selfBias === undefined ? product : add(product, options.selfBias);
     const largest = maximum(reduceMaxLast(past), self);
     const pastWeights = exponential(subtract(past, largest));
     const selfWeight = exponential(subtract(self, largest));
