@@ -122,7 +122,7 @@ export interface Student {
 export interface OpenOptions {
   optimizer?: Partial<OptimizerOptions>;
   threads?: number;
-  /** The vocabulary the tokenizer has; embeddings are resized to it (new rows: mean of the old ones plus seeded noise). */
+  /** The vocabulary the tokenizer has; smaller embeddings grow to it (new rows: mean of the old ones plus seeded noise). */
   vocabularySize?: number;
   seed?: number;
 }
