@@ -5,10 +5,12 @@ import { dirname, join, relative, resolve } from "node:path";
 const layers = [
   "cli",
   "serve",
+  "experiment",
   "pipeline",
   "report",
   "evaluate",
   "analyze",
+  "teacher",
   "method",
   "rationale",
   "tasks",

@@ -10,6 +10,7 @@ import { encodeQuestion } from "../../method/items/encode.ts";
 import { findMarkers, type Markers } from "../../method/items/markers.ts";
 import { splitSteps } from "../../rationale/split.ts";
 import { checkJson, parseJson, readTextIfThere } from "../../students/json-file.ts";
+import { TextStream } from "../../students/text-stream.ts";
 import { loadTokenizer } from "../../students/tokenizer.ts";
 import type { Tokenizer } from "../../students/tokenizer-interface.ts";
 import { answerMarker, readAnswer } from "../../tasks/answers/answers.ts";
@@ -19,7 +20,7 @@ import { type CliIo, printJson } from "../io.ts";
 import { stripControlCharacters } from "../terminal/sanitize.ts";
 import { addOutputOptions, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
 import { studentFolder } from "./student-folder.ts";
-import { LineWriter, TextStream } from "./text-stream.ts";
+import { LineWriter } from "./text-stream.ts";
 
 interface GenerateOptions extends OutputOptions {
   method?: MethodName;

@@ -15,6 +15,10 @@ export interface RecipeText {
   overridden: readonly string[];
   /** The tree that was checked (overrides and paths applied). */
   tree: unknown;
+  /** JSON Schema of the tree; default: the recipe's. */
+  schema?: unknown;
+  /** What the tree is called in messages; default: "a recipe". */
+  title?: string;
 }
 
 interface Problem {
@@ -57,7 +61,7 @@ function describe(issue: z.core.$ZodIssue, recipe: RecipeText): Problem[] {
       message: `unknown key "${name}"`,
       key: [...path, name].join("."),
       line: lineOf(recipe, [...path, name]),
-      remedy: keyRemedy(name, path),
+      remedy: keyRemedy(name, path, recipe),
     }));
   }
   const key = path.join(".");
@@ -70,7 +74,7 @@ function describe(issue: z.core.$ZodIssue, recipe: RecipeText): Problem[] {
     const meant = typeof value === "string" ? nearest(value, known) : undefined;
     if (meant !== undefined) remedy = `Did you mean "${meant}"?`;
   } else if (issue.code === "invalid_type" && value === undefined) {
-    message = `${path.at(-1) ?? "the recipe"} is missing`;
+    message = `${path.at(-1) ?? recipe.title ?? "the recipe"} is missing`;
     remedy = "Add it.";
   } else if (issue.code === "invalid_type" && value === null) {
     remedy = "Give it a value, or take the line out so that its default holds.";
@@ -81,19 +85,20 @@ function describe(issue: z.core.$ZodIssue, recipe: RecipeText): Problem[] {
 }
 
 /** Says which key was meant: a neighbour's, or the same name elsewhere in the recipe. */
-function keyRemedy(name: string, parent: readonly string[]): string {
-  const siblings = keysOf(schemaAt(parent));
+function keyRemedy(name: string, parent: readonly string[], { schema, title }: RecipeText): string {
+  const whole = schema ?? recipeSchemaJson();
+  const siblings = keysOf(schemaAt(parent, whole));
   const meant = nearest(name, siblings);
   if (meant !== undefined) return `Did you mean "${[...parent, meant].join(".")}"?`;
-  const elsewhere = allKeys().find((key) => key.split(".").at(-1)?.toLowerCase() === name.toLowerCase());
+  const elsewhere = allKeys(whole).find((key) => key.split(".").at(-1)?.toLowerCase() === name.toLowerCase());
   if (elsewhere !== undefined) return `Did you mean "${elsewhere}"?`;
-  const where = parent.length === 0 ? "a recipe" : parent.join(".");
+  const where = parent.length === 0 ? (title ?? "a recipe") : parent.join(".");
   return `Take it out. Keys of ${where}: ${siblings.join(", ")}.`;
 }
 
 /** The part of the JSON Schema that describes the value at `path`. */
-function schemaAt(path: readonly string[]): unknown {
-  let schema: unknown = recipeSchemaJson();
+function schemaAt(path: readonly string[], whole: unknown): unknown {
+  let schema = whole;
   for (const part of path) {
     const below = valueAtPath(schema, ["properties", part]);
     schema = below ?? valueAtPath(schema, ["additionalProperties"]) ?? valueAtPath(schema, ["items"]);
@@ -109,7 +114,7 @@ function keysOf(schema: unknown): string[] {
   return Array.isArray(names) ? names.map(String) : [];
 }
 
-function allKeys(schema: unknown = recipeSchemaJson(), prefix = ""): string[] {
+function allKeys(schema: unknown, prefix = ""): string[] {
   const properties = valueAt(schema, "properties");
   if (!isMapping(properties)) return [];
   return Object.entries(properties).flatMap(([name, below]) => [

@@ -1,0 +1,234 @@
+/**
+ * A student behind OpenAI's protocol: GET /v1/models, POST /v1/chat/completions and /v1/completions, both also streamed.
+ * Made for one machine: no accounts, no TLS. A chat is answered by its last question alone, which is what a student is
+ * trained on; earlier messages are not read.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { TextStream } from "../students/text-stream.ts";
+import { Batcher, QueueFull } from "./batcher.ts";
+import {
+  chatSchema,
+  checkBody,
+  completionSchema,
+  type FinishReason,
+  lastQuestion,
+  ProtocolError,
+  ReplyWriter,
+  type TokenUsage,
+} from "./protocol.ts";
+import type { ServedStudent } from "./served-student.ts";
+import { StopTexts } from "./stop-texts.ts";
+
+export interface ServeOptions {
+  served: ServedStudent;
+  /** Name that clients see. */
+  model: string;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Greedy requests decoded together at most; default 16. */
+  maxBatch?: number;
+  /** Requests waiting at most, default 256; further ones get 503 and Retry-After. */
+  maxWaiting?: number;
+  /** One line per request, for people. */
+  onRequest?: (line: string) => void;
+}
+
+export interface RunningServer {
+  /** Base address for clients, e.g. http://127.0.0.1:8080/v1. */
+  url: string;
+  /** Takes no further requests, finishes those under way. */
+  close(): Promise<void>;
+}
+
+/** A question of a student is a page at most. */
+const largestBodyBytes = 1 << 20;
+
+/** @throws the system's error if the port cannot be had */
+export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const { served, host = "127.0.0.1" } = options;
+  const batcher = new Batcher(served.student, {
+    endOfSequence: served.tokenizer.endOfSequence,
+    maxBatch: options.maxBatch ?? 16,
+    maxWaiting: options.maxWaiting ?? 256,
+  });
+  const server = createServer((request, response) => {
+    const started = performance.now();
+    response.on("close", () => {
+      const seconds = ((performance.now() - started) / 1000).toFixed(2);
+      options.onRequest?.(`${request.method} ${request.url} ${response.statusCode} ${seconds}s`);
+    });
+    handle(request, response, options, batcher).catch((error: unknown) => fail(response, error));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, host, resolve);
+  });
+  const { address, family, port } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}/v1`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await batcher.idle();
+      await closed;
+    },
+  };
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ServeOptions,
+  batcher: Batcher,
+): Promise<void> {
+  const path = (request.url ?? "").split("?")[0]!.replace(/\/+$/, "");
+  const route = `${request.method} ${path}`;
+  const card = { id: options.model, object: "model", created: 0, owned_by: "skipthink" };
+  switch (route) {
+    case "GET /health":
+      return sendJson(response, 200, { status: "ok" });
+    case "GET /v1/models":
+      return sendJson(response, 200, { object: "list", data: [card] });
+    case "POST /v1/chat/completions": {
+      const body = checkBody(await readJsonBody(request), chatSchema);
+      const prompt = options.served.questionPrompt(lastQuestion(body));
+      const most = body.max_completion_tokens ?? body.max_tokens;
+      return await reply("chat", { ...body, most, prompt }, response, options, batcher);
+    }
+    case "POST /v1/completions": {
+      const body = checkBody(await readJsonBody(request), completionSchema);
+      const prompt = options.served.rawPrompt(body.prompt);
+      return await reply(
+        "completions",
+        { ...body, most: body.max_tokens, prompt },
+        response,
+        options,
+        batcher,
+      );
+    }
+  }
+  if (path === `/v1/models/${encodeURIComponent(options.model)}`) return sendJson(response, 200, card);
+  throw new ProtocolError(404, `there is no ${route}`, "not_found");
+}
+
+interface Asked {
+  prompt: number[];
+  most: number | null | undefined;
+  temperature?: number | null | undefined;
+  seed?: number | null | undefined;
+  stop: readonly string[];
+  stream?: boolean | null | undefined;
+  stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
+}
+
+async function reply(
+  api: "chat" | "completions",
+  asked: Asked,
+  response: ServerResponse,
+  options: ServeOptions,
+  batcher: Batcher,
+): Promise<void> {
+  const { served } = options;
+  const { contextLength } = served.student.capabilities();
+  const promptTokens = asked.prompt.length;
+  if (promptTokens >= contextLength) {
+    throw new ProtocolError(
+      400,
+      `the prompt has ${promptTokens} tokens, the student's context holds ${contextLength}`,
+      "context_length_exceeded",
+      api === "chat" ? "messages" : "prompt",
+    );
+  }
+  const writer = new ReplyWriter(api, options.model);
+  const decoded = new TextStream(served.tokenizer);
+  const stops = new StopTexts(asked.stop);
+  const parts: string[] = [];
+  const give = (text: string): void => {
+    if (text === "") return;
+    if (asked.stream) sendEvent(response, writer.part(text));
+    else parts.push(text);
+  };
+  const generation = batcher.generate({
+    prompt: asked.prompt,
+    maxNewTokens: Math.min(asked.most ?? served.maxNewTokens, contextLength - promptTokens),
+    // A student is trained to be read greedily.
+    temperature: asked.temperature ?? 0,
+    seed: (asked.seed ?? Math.floor(Math.random() * 0x7fff_ffff)) >>> 0,
+    onToken(token) {
+      give(stops.push(decoded.push(token)));
+      return !stops.stopped && !response.destroyed;
+    },
+  });
+  if (asked.stream) {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    const opening = writer.opening();
+    if (opening !== undefined) sendEvent(response, opening);
+  }
+  const end = await generation;
+  give(stops.push(decoded.flush()));
+  give(stops.flush());
+  const finish: FinishReason = end.stopped ? "stop" : "length";
+  const usage: TokenUsage = {
+    prompt_tokens: promptTokens,
+    completion_tokens: end.tokens,
+    total_tokens: promptTokens + end.tokens,
+  };
+  if (!asked.stream) return sendJson(response, 200, writer.whole(parts.join(""), finish, usage));
+  sendEvent(response, writer.ending(finish));
+  if (asked.stream_options?.include_usage) sendEvent(response, writer.usage(usage));
+  response.end("data: [DONE]\n\n");
+}
+
+/**
+ * The body, capped. Only JSON by name is read: a page in a browser cannot send that to another origin without asking first.
+ */
+async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+  if (!(request.headers["content-type"] ?? "").toLowerCase().startsWith("application/json")) {
+    throw new ProtocolError(415, "the body must be sent as application/json");
+  }
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > largestBodyBytes) {
+      throw new ProtocolError(413, `the body is larger than ${largestBodyBytes} bytes`);
+    }
+    parts.push(part);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString("utf8"));
+  } catch {
+    throw new ProtocolError(400, "the body is not JSON");
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, value: object): void {
+  const text = JSON.stringify(value);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    // What is left of a body that was too large is not read.
+    ...(status === 413 ? { connection: "close" } : {}),
+    ...(status === 503 ? { "retry-after": "1" } : {}),
+  });
+  response.end(text);
+}
+
+function sendEvent(response: ServerResponse, value: object): void {
+  response.write(`data: ${JSON.stringify(value)}\n\n`);
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  const known =
+    error instanceof ProtocolError
+      ? error
+      : error instanceof QueueFull
+        ? new ProtocolError(503, "too many requests are waiting", "overloaded")
+        : new ProtocolError(500, "the student failed at this request", "internal_error");
+  // A stream that has begun ends without [DONE], so that its reader knows it was cut.
+  if (response.headersSent) response.destroy();
+  else sendJson(response, known.status, known.body());
+}

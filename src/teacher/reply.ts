@@ -1,0 +1,144 @@
+/**
+ * A reply of an OpenAI-compatible server as a value. The forms that servers differ in are read here: reasoning as
+ * `reasoning_content` (vLLM, llama.cpp, DeepSeek), as `reasoning` (Ollama, OpenRouter, newer vLLM) or as `<think>…</think>`
+ * in the text; content as text, null or a list of parts. Everything is untrusted.
+ */
+import { z } from "zod";
+
+export interface Usage {
+  inputTokens: number;
+  /** Reasoning included. */
+  outputTokens: number;
+}
+
+export interface Reply {
+  /** Text as it came, a `<think>` part included; empty if there was none. */
+  content: string;
+  /** The server's reasoning field; empty if there was none. */
+  reasoning: string;
+  finish: "stop" | "length" | "filtered" | "other";
+  /** What the server says it used; undefined if it does not say. */
+  usage?: Usage;
+  /** Model that the server says has answered. */
+  model?: string;
+}
+
+const text = z.string().nullish();
+const tokens = z.number().min(0).max(1e12).nullish();
+const usageSchema = z.looseObject({ prompt_tokens: tokens, completion_tokens: tokens }).nullish();
+const contentSchema = z
+  .union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().nullish() }))])
+  .nullish();
+const messageSchema = z.looseObject({ content: contentSchema, reasoning_content: text, reasoning: text });
+const replySchema = z.looseObject({
+  model: text,
+  choices: z
+    .array(
+      z.looseObject({
+        message: messageSchema.nullish(),
+        delta: messageSchema.nullish(),
+        text,
+        finish_reason: text,
+      }),
+    )
+    .max(16),
+  usage: usageSchema,
+});
+export type WireReply = z.output<typeof replySchema>;
+type WireMessage = z.output<typeof messageSchema>;
+
+/** Why a body is no reply; the caller retries. */
+export class UnreadableReply extends Error {}
+
+/** @throws UnreadableReply for JSON that has another shape */
+export function checkWireReply(value: unknown): WireReply {
+  const result = replySchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new UnreadableReply(
+    `the reply has another form (${issue.path.join(".") || "top"}: ${issue.message})`,
+  );
+}
+
+/**
+ * The one reply in a whole (not streamed) body.
+ * @throws UnreadableReply for a body that is not JSON, has another shape, or no choice
+ */
+export function readReply(body: string): Reply {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new UnreadableReply("the reply is not JSON");
+  }
+  const wire = checkWireReply(value);
+  const [choice] = wire.choices;
+  if (choice === undefined) throw new UnreadableReply("the reply has no choice");
+  const message = choice.message ?? { content: choice.text };
+  return makeReply(contentOf(message), reasoningOf(message), choice.finish_reason, wire.usage, wire.model);
+}
+
+export function makeReply(
+  content: string,
+  reasoning: string,
+  finishReason: string | null | undefined,
+  usage: z.output<typeof usageSchema>,
+  model: string | null | undefined,
+): Reply {
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage ?? {};
+  return {
+    content,
+    reasoning,
+    finish: finishOf(finishReason),
+    ...(typeof inputTokens === "number" && typeof outputTokens === "number"
+      ? { usage: { inputTokens, outputTokens } }
+      : {}),
+    ...(typeof model === "string" ? { model: model.slice(0, 300) } : {}),
+  };
+}
+
+export function contentOf({ content }: Pick<WireMessage, "content">): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
+}
+
+export function reasoningOf(message: Partial<WireMessage>): string {
+  return message.reasoning_content || message.reasoning || "";
+}
+
+function finishOf(reason: string | null | undefined): Reply["finish"] {
+  switch (reason) {
+    case "stop":
+    case "eos":
+    case "stop_sequence":
+      return "stop";
+    case "length":
+    case "max_tokens":
+      return "length";
+    case "content_filter":
+      return "filtered";
+    default:
+      return "other";
+  }
+}
+
+/**
+ * Reasoning and text of a reply apart. A reply may open its reasoning in the prompt (only `</think>` is seen) or be cut
+ * before it closes it (only `<think>` is seen): then everything is reasoning.
+ */
+export function splitReasoning({ content, reasoning }: Pick<Reply, "content" | "reasoning">): {
+  reasoning: string;
+  text: string;
+} {
+  if (reasoning.trim() !== "") return { reasoning: reasoning.trim(), text: content.trim() };
+  const open = /^\s*<think(?:ing)?>/.exec(content);
+  const rest = open === null ? content : content.slice(open[0].length);
+  const close = /<\/think(?:ing)?>/.exec(rest);
+  if (close !== null) {
+    return {
+      reasoning: rest.slice(0, close.index).trim(),
+      text: rest.slice(close.index + close[0].length).trim(),
+    };
+  }
+  return open === null ? { reasoning: "", text: content.trim() } : { reasoning: rest.trim(), text: "" };
+}
