@@ -37,8 +37,8 @@ async function allLogits(folder: string, items: readonly WeightedSequence[]): Pr
     const [first, ...rest] = [...prompt, ...context, ...target];
     return { prompt: [first!], context: [], target: rest };
   });
-  const { ids, positions, mask, supervised, targets, offsets } = denseBatch(sequences, { after: true });
-  const feeds = { ...Object.fromEntries(store.weights), ids, positions, mask, supervised, targets };
+  const { feeds: inputs, offsets } = denseBatch(sequences, { after: true });
+  const feeds = { ...Object.fromEntries(store.weights), ...inputs };
   const data = dataOf((await run(session, feeds, { logits: null })).logits!);
   await session.release();
   const width = family.shape.vocabularySize;

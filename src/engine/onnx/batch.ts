@@ -2,18 +2,14 @@
 import type { TokenSequence } from "../engine.ts";
 import { Tensor } from "./session.ts";
 
-export interface DenseBatch {
-  rows: number;
-  /** Padded length. */
-  time: number;
-  /** Tokens without padding. */
+/** A batch as the graphs read it, whatever the family. */
+export interface SequenceBatch {
+  /** Inputs of the forward pass by name, `supervised` and `targets` among them. */
+  feeds: Record<string, Tensor>;
+  /** Tokens read, without padding. */
   tokens: number;
-  ids: Tensor;
-  positions: Tensor;
-  mask: Tensor;
-  /** Flat index (row · time + position) of the hidden state that predicts each supervised token. */
-  supervised: Tensor;
-  targets: Tensor;
+  /** Tokens computed, padding included. */
+  paddedTokens: number;
   /** First supervised index of each row, and the end: [rows + 1]. */
   offsets: number[];
 }
@@ -26,18 +22,13 @@ export function sequenceLength(sequence: TokenSequence): number {
 export function denseBatch(
   sequences: readonly TokenSequence[],
   options: { after?: boolean } = {},
-): DenseBatch {
+): SequenceBatch {
   const after = options.after ? 1 : 0;
   // Without `after` the last token predicts nothing, so it need not be read.
   const lengths = sequences.map((sequence) => sequenceLength(sequence) - 1 + after);
   const rows = sequences.length;
   const time = Math.max(...lengths);
   const ids = new Int32Array(rows * time);
-  const supervisedCount = sequences.reduce((sum, sequence) => sum + sequence.target.length + after, 0);
-  const supervised = new Int32Array(supervisedCount);
-  const targets = new Int32Array(supervisedCount);
-  const offsets = [0];
-  let next = 0;
   sequences.forEach((sequence, row) => {
     const given = sequence.prompt.length + sequence.context.length;
     if (given === 0 || sequence.target.length === 0) {
@@ -48,27 +39,61 @@ export function denseBatch(
     for (const part of [sequence.prompt, sequence.context, sequence.target]) {
       for (const id of part) if (column < end) ids[column++] = id;
     }
+  });
+  const { supervised, targets, offsets } = supervision(
+    sequences,
+    (sequence, row) => row * time + sequence.prompt.length + sequence.context.length - 1,
+    after,
+  );
+  return {
+    feeds: {
+      ids: new Tensor("int32", ids, [rows, time]),
+      positions: countingPositions(time),
+      mask: causalMask(time),
+      supervised,
+      targets,
+    },
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    paddedTokens: rows * time,
+    offsets,
+  };
+}
+
+/**
+ * Which hidden states predict which tokens.
+ * @param first flat index (row · time + position) of the hidden state that predicts a sequence's first target token
+ */
+export function supervision(
+  sequences: readonly TokenSequence[],
+  first: (sequence: TokenSequence, row: number) => number,
+  after: number,
+): { supervised: Tensor; targets: Tensor; offsets: number[] } {
+  const count = sequences.reduce((sum, sequence) => sum + sequence.target.length + after, 0);
+  const supervised = new Int32Array(count);
+  const targets = new Int32Array(count);
+  const offsets = [0];
+  let next = 0;
+  sequences.forEach((sequence, row) => {
     for (let i = 0; i < sequence.target.length + after; i++) {
-      supervised[next] = row * time + given - 1 + i;
+      supervised[next] = first(sequence, row) + i;
       targets[next++] = sequence.target[i] ?? 0;
     }
     offsets.push(next);
   });
   return {
-    rows,
-    time,
-    tokens: lengths.reduce((sum, length) => sum + length, 0),
-    ids: new Tensor("int32", ids, [rows, time]),
-    positions: new Tensor(
-      "int32",
-      Int32Array.from({ length: time }, (_, i) => i),
-      [time],
-    ),
-    mask: causalMask(time),
-    supervised: new Tensor("int32", supervised, [supervisedCount]),
-    targets: new Tensor("int32", targets, [supervisedCount]),
+    supervised: new Tensor("int32", supervised, [count]),
+    targets: new Tensor("int32", targets, [count]),
     offsets,
   };
+}
+
+/** 0, 1, 2, …: int32 [time]. */
+export function countingPositions(time: number): Tensor {
+  return new Tensor(
+    "int32",
+    Int32Array.from({ length: time }, (_, i) => i),
+    [time],
+  );
 }
 
 const masks = new Map<number, Tensor>();

@@ -17,7 +17,8 @@ export function cacheNames(shape: Pick<FamilyShape, "layers">): { name: string; 
 export class KeyValueCache {
   private readonly shape: FamilyShape;
   private readonly names: string[];
-  private capacity: number;
+  /** Places per row. */
+  capacity: number;
   private caches: Float32Array[];
   private readonly rows: number;
 

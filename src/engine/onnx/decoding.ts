@@ -4,31 +4,53 @@
  */
 import { Graph, type Value } from "../../graph/graph.ts";
 import { argmaxLast } from "../../graph/operators/reduce.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
-import type { EngineCounters, GenerateOptions, Generation } from "../engine.ts";
+import type { EngineCounters, GenerateOptions, Generation, TokenSequence } from "../engine.ts";
 import { cachedAttention, cacheInputs, fullAttention, outputNewKeys } from "./attention.ts";
-import { causalMask } from "./batch.ts";
+import { causalMask, countingPositions } from "./batch.ts";
 import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
+import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
+import { SourceMemory } from "./source-memory.ts";
 
 const defaultBatchSize = 32;
 /** Above this many bytes weights stay inputs: one ONNX file holds at most 2 GB. */
 const largestConstants = 1_500_000_000;
 
-interface Row {
+/** What generation starts from. */
+interface Start {
+  /** For the encoder; empty where there is none. */
+  source: readonly number[];
+  /** Read by the decoder before it writes. */
+  given: readonly number[];
+}
+
+interface Row extends Start {
   /** Index of the prompt. */
   index: number;
-  /** Tokens in the cache. */
+  /** Tokens in the cache, and how many the context leaves room for. */
   length: number;
+  longest: number;
   next: number;
   generation: Generation;
+  random: RandomStream;
+}
+
+/** Sequences that are decoded together. */
+interface Batch {
+  rows: Row[];
+  cache: KeyValueCache;
+  /** Keys and values of the encoder's tokens. */
+  source: SourceMemory | undefined;
+  temperature: number;
 }
 
 export class Decoder {
-  private readonly family: DecoderFamily;
+  private readonly family: StudentFamily;
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
@@ -36,7 +58,7 @@ export class Decoder {
   private sessionVersion = -1;
   private readonly weightsAreConstants: boolean;
 
-  constructor(family: DecoderFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
+  constructor(family: StudentFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
     this.family = family;
     this.store = store;
     this.threads = threads;
@@ -45,22 +67,37 @@ export class Decoder {
     this.weightsAreConstants = elements * 4 <= largestConstants;
   }
 
-  async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<Generation[]> {
+  async generate(
+    prompts: readonly Pick<TokenSequence, "prompt" | "context">[],
+    options: GenerateOptions,
+  ): Promise<Generation[]> {
     const generations: Generation[] = prompts.map(() => ({ tokens: [], stopped: false }));
     if (options.maxNewTokens < 1) return generations;
     const { contextLength } = this.family.shape;
+    const length = ({ prompt, context }: (typeof prompts)[number]) => prompt.length + context.length;
     prompts.forEach((prompt, i) => {
-      if (prompt.length === 0) throw new RangeError(`prompt ${i} is empty`);
-      if (prompt.length >= contextLength) {
-        throw new RangeError(`prompt ${i} has ${prompt.length} tokens; the context holds ${contextLength}`);
+      if (length(prompt) === 0) throw new RangeError(`prompt ${i} is empty`);
+      if (length(prompt) >= contextLength) {
+        throw new RangeError(`prompt ${i} has ${length(prompt)} tokens; the context holds ${contextLength}`);
       }
     });
     // Prompts of similar length share a batch; the result does not depend on it.
-    const order = [...prompts.keys()].sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
+    const order = [...prompts.keys()].sort((a, b) => length(prompts[a]!) - length(prompts[b]!) || a - b);
     const batchSize = options.batchSize ?? defaultBatchSize;
     for (let from = 0; from < order.length; from += batchSize) {
-      const indices = order.slice(from, from + batchSize);
-      await this.generateBatch(indices, prompts, options, generations);
+      const rows = order.slice(from, from + batchSize).map((index): Row => {
+        const start = this.start(prompts[index]!);
+        return {
+          ...start,
+          index,
+          length: start.given.length,
+          longest: start.given.length + contextLength - length(prompts[index]!),
+          next: 0,
+          generation: generations[index]!,
+          random: new RandomStream(options.seed ?? 0, `generate/${index}`),
+        };
+      });
+      await this.generateBatch(rows, options);
     }
     return generations;
   }
@@ -70,26 +107,25 @@ export class Decoder {
     this.sessions.clear();
   }
 
-  private async generateBatch(
-    indices: readonly number[],
-    prompts: readonly (readonly number[])[],
-    options: GenerateOptions,
-    generations: Generation[],
-  ): Promise<void> {
-    const { contextLength } = this.family.shape;
+  private start({ prompt, context }: Pick<TokenSequence, "prompt" | "context">): Start {
+    return isEncoderDecoder(this.family)
+      ? { source: prompt, given: [this.family.startToken, ...context] }
+      : { source: [], given: [...prompt, ...context] };
+  }
+
+  private async generateBatch(rows: Row[], options: GenerateOptions): Promise<void> {
+    const { family } = this;
     const stops = new Set(options.stopTokens);
-    const streams = new Map(
-      indices.map((index) => [index, new RandomStream(options.seed ?? 0, `generate/${index}`)]),
-    );
-    const rows: Row[] = indices.map((index) => ({
-      index,
-      length: prompts[index]!.length,
-      next: 0,
-      generation: generations[index]!,
-    }));
     const longest = Math.max(...rows.map(({ length }) => length));
-    const cache = new KeyValueCache(this.family.shape, rows.length, longest + cacheBlock);
-    await this.readPrompts(rows, prompts, cache, streams, options.temperature ?? 0);
+    const cache = new KeyValueCache(family.shape, rows.length, longest + cacheBlock);
+    const source = isEncoderDecoder(family)
+      ? new SourceMemory(
+          family,
+          rows.map((row) => row.source),
+        )
+      : undefined;
+    const batch: Batch = { rows, cache, source, temperature: options.temperature ?? 0 };
+    await this.readPrompts(batch);
     for (;;) {
       for (let i = rows.length - 1; i >= 0; i--) {
         const row = rows[i]!;
@@ -98,89 +134,69 @@ export class Decoder {
         this.counters.generatedTokens += 1;
         options.onToken?.(row.index, row.next);
         row.generation.stopped = stops.has(row.next);
-        const full = tokens.length >= options.maxNewTokens || row.length >= contextLength;
+        const full = tokens.length >= options.maxNewTokens || row.length >= row.longest;
         if (row.generation.stopped || full) {
           const last = rows.pop()!;
           if (i < rows.length) rows[i] = last;
           cache.moveRow(rows.length, i);
+          source?.moveRow(rows.length, i);
         }
       }
       if (rows.length === 0) return;
-      await this.writeTokens(rows, cache, streams, options.temperature ?? 0);
+      await this.writeTokens(batch);
     }
   }
 
-  /** Reads the prompts of all rows, fills the cache and finds each row's first token. */
-  private async readPrompts(
-    rows: Row[],
-    prompts: readonly (readonly number[])[],
-    cache: KeyValueCache,
-    streams: ReadonlyMap<number, RandomStream>,
-    temperature: number,
-  ): Promise<void> {
+  /** Reads what all rows are given, fills the cache and finds each row's first token. */
+  private async readPrompts({ rows, cache, source, temperature }: Batch): Promise<void> {
     const time = Math.max(...rows.map(({ length }) => length));
     const ids = new Int32Array(rows.length * time);
     rows.forEach((row, i) => {
-      ids.set(prompts[row.index]!, i * time);
+      ids.set(row.given, i * time);
     });
     const feeds: Record<string, Tensor> = {
       ids: new Tensor("int32", ids, [rows.length, time]),
-      positions: new Tensor(
-        "int32",
-        Int32Array.from({ length: time }, (_, i) => i),
-        [time],
-      ),
+      positions: countingPositions(time),
       mask: causalMask(time),
       picked: new Tensor(
         "int32",
         Int32Array.from(rows, (row, i) => i * time + row.length - 1),
         [rows.length],
       ),
+      ...source?.promptFeeds(),
     };
-    const results = await this.run("prompt", feeds, temperature);
+    const results = await this.run("prompt", feeds, temperature, source?.names);
     rows.forEach((row, i) => {
       for (let t = 0; t < row.length; t++) cache.write(results, i * time + t, i, t);
     });
-    this.choose(rows, results, streams, temperature);
+    source?.take(results);
+    this.choose(rows, results, temperature);
   }
 
   /** Reads the last token of each row and finds the next one. */
-  private async writeTokens(
-    rows: Row[],
-    cache: KeyValueCache,
-    streams: ReadonlyMap<number, RandomStream>,
-    temperature: number,
-  ): Promise<void> {
+  private async writeTokens({ rows, cache, source, temperature }: Batch): Promise<void> {
     cache.reserve(Math.max(...rows.map(({ length }) => length)) + 1);
     const column = (values: Int32Array): Tensor => new Tensor("int32", values, [rows.length, 1]);
     const feeds: Record<string, Tensor> = {
       ids: column(Int32Array.from(rows, ({ next }) => next)),
       positions: column(Int32Array.from(rows, ({ length }) => length)),
       ...cache.feeds(rows.map(({ length }) => length)),
+      ...source?.feeds(rows.length, cache.capacity),
     };
     const results = await this.run("token", feeds, temperature);
     rows.forEach((row, i) => {
       cache.write(results, i, i, row.length);
       row.length += 1;
     });
-    this.choose(rows, results, streams, temperature);
+    this.choose(rows, results, temperature);
   }
 
-  private choose(
-    rows: readonly Row[],
-    results: Record<string, Tensor>,
-    streams: ReadonlyMap<number, RandomStream>,
-    temperature: number,
-  ): void {
+  private choose(rows: readonly Row[], results: Record<string, Tensor>, temperature: number): void {
     const size = this.family.shape.vocabularySize;
     rows.forEach((row, i) => {
       row.next =
         temperature > 0
-          ? sample(
-              dataOf(results.logits!).subarray(i * size, (i + 1) * size),
-              temperature,
-              streams.get(row.index)!,
-            )
+          ? sample(dataOf(results.logits!).subarray(i * size, (i + 1) * size), temperature, row.random)
           : Number((results.argmax!.data as BigInt64Array)[i]);
     });
   }
@@ -189,10 +205,12 @@ export class Decoder {
     kind: "prompt" | "token",
     feeds: Record<string, Tensor>,
     temperature: number,
+    also: readonly string[] = [],
   ): Promise<Record<string, Tensor>> {
     const session = await this.currentSession(kind);
     const fetches: Record<string, null> = temperature > 0 ? { logits: null } : { argmax: null };
     for (const { name } of cacheNames(this.family.shape)) fetches[`new.${name}`] = null;
+    for (const name of also) fetches[name] = null;
     const weights = this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
     return await run(session, { ...weights, ...feeds }, fetches);
   }
@@ -210,37 +228,59 @@ export class Decoder {
 
   private build(kind: "prompt" | "token"): Graph {
     const graph = new Graph();
-    const { shape } = this.family;
-    const parameters = this.weightsAreConstants
-      ? new Map(
-          [...this.store.weights].map(([name, tensor]) => [
-            name,
-            graph.constant(dataOf(tensor), tensor.dims, name),
-          ]),
-        )
-      : parameterInputs(graph, this.family);
-    const parameter = (name: string) => parameters.get(name)!;
-    const ids = graph.input("ids", "int32", kind === "prompt" ? ["batch", "time"] : ["batch", 1]);
-    let hidden: Value;
-    if (kind === "prompt") {
-      const positions = graph.input("positions", "int32", ["time"]);
-      const attendFully = fullAttention(shape, ids, graph.input("mask", "float32", ["time", "time"]));
-      const attend: typeof attendFully = (layer, q, k, v) => {
-        outputNewKeys(graph, layer, k, v);
-        return attendFully(layer, q, k, v);
-      };
-      const rows = graph.input("picked", "int32", ["batch"]);
-      hidden = this.family.hidden({ graph, parameter, ids, positions, rows, attend });
-    } else {
-      const positions = graph.input("positions", "int32", ["batch", 1]);
-      const attend = cachedAttention(shape, ids, cacheInputs(graph, shape));
-      hidden = this.family.hidden({ graph, parameter, ids, positions, attend });
-    }
-    const logits = this.family.logits({ parameter }, hidden);
+    const { family } = this;
+    const parameter = this.parameters(graph);
+    const building = { graph, parameter };
+    const hidden = isEncoderDecoder(family)
+      ? (kind === "prompt" ? readPairs : writePairs)({ ...building, family })
+      : (kind === "prompt" ? readSequences : writeSequences)({ ...building, family });
+    const logits = family.logits({ parameter }, hidden);
     graph.output(argmaxLast(logits), "argmax");
     graph.output(logits, "logits");
     return graph;
   }
+
+  /** Parameters by name; as constants those that a graph asks for, once each. */
+  private parameters(graph: Graph): (name: string) => Value {
+    if (!this.weightsAreConstants) {
+      const inputs = parameterInputs(graph, this.family);
+      return (name) => inputs.get(name)!;
+    }
+    const constants = new Map<string, Value>();
+    return (name) => {
+      const tensor = this.store.weights.get(name)!;
+      const value = constants.get(name) ?? graph.constant(dataOf(tensor), tensor.dims, name);
+      constants.set(name, value);
+      return value;
+    };
+  }
+}
+
+interface Building {
+  graph: Graph;
+  family: DecoderFamily;
+  parameter: (name: string) => Value;
+}
+
+/** First pass: reads prompts; the new keys and values are outputs. @returns hidden states of the input `picked` */
+function readSequences({ graph, family, parameter }: Building): Value {
+  const ids = graph.input("ids", "int32", ["batch", "time"]);
+  const positions = graph.input("positions", "int32", ["time"]);
+  const attendFully = fullAttention(family.shape, ids, graph.input("mask", "float32", ["time", "time"]));
+  const attend: typeof attendFully = (layer, q, k, v) => {
+    outputNewKeys(graph, layer, k, v);
+    return attendFully(layer, q, k, v);
+  };
+  const rows = graph.input("picked", "int32", ["batch"]);
+  return family.hidden({ graph, parameter, ids, positions, rows, attend });
+}
+
+/** Later passes: one token per row over the cache. */
+function writeSequences({ graph, family, parameter }: Building): Value {
+  const ids = graph.input("ids", "int32", ["batch", 1]);
+  const positions = graph.input("positions", "int32", ["batch", 1]);
+  const attend = cachedAttention(family.shape, ids, cacheInputs(graph, family.shape));
+  return family.hidden({ graph, parameter, ids, positions, attend });
 }
 
 /** Draws from softmax(logits / temperature) by inverting the cumulative distribution. */

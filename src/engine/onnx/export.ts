@@ -10,6 +10,7 @@ import { reshape, transpose } from "../../graph/operators/layout.ts";
 import { softmax } from "../../graph/operators/neural.ts";
 import { unsqueeze } from "../../graph/operators/reduce.ts";
 import { serializeGraph } from "../../graph/serialize.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { DecoderFamily, FamilyShape } from "../../students/families/family.ts";
 import { writeFileAtomically, writeFully } from "../../tensor/atomic-file.ts";
 import { inputError } from "../../util/errors.ts";
@@ -121,14 +122,22 @@ function attentionOverPast(graph: Graph, shape: FamilyShape, ids: Value, mask: V
  *
  * @param source model folder in Hugging Face layout that the weights come from
  * @returns path of the ONNX file
- * @throws SkipthinkError (exit 2) for weights above what one ONNX file holds
+ * @throws SkipthinkError (exit 2) for weights above what one ONNX file holds, or a student with an encoder
  */
 export async function writeOnnxFolder(
   folder: string,
   source: string,
-  model: { family: DecoderFamily; weights: ReadonlyMap<string, Float32Array> },
+  model: { family: StudentFamily; weights: ReadonlyMap<string, Float32Array> },
 ): Promise<string> {
-  const bytes = 4 * [...model.weights.values()].reduce((sum, { length }) => sum + length, 0);
+  const { family, weights } = model;
+  if (isEncoderDecoder(family)) {
+    throw inputError(
+      `students of the family ${family.name} have an encoder; only decoder-only students are exported`,
+      { file: source, key: "model_type" },
+      "Use the model folder itself: transformers loads it unchanged.",
+    );
+  }
+  const bytes = 4 * [...weights.values()].reduce((sum, { length }) => sum + length, 0);
   if (bytes > largestFile) {
     throw inputError(
       `the weights take ${(bytes / 1e9).toFixed(1)} GB in float32; one ONNX file holds ${largestFile / 1e9} GB`,
@@ -143,7 +152,7 @@ export async function writeOnnxFolder(
     }
   }
   const path = join(folder, "onnx", "model.onnx");
-  const bytesOfFile = serializeGraph(exportGraph(model.family, model.weights), "student");
+  const bytesOfFile = serializeGraph(exportGraph(family, weights), "student");
   await writeFileAtomically(path, (handle) => writeFully(handle, bytesOfFile));
   return path;
 }

@@ -1,7 +1,11 @@
 /** The forward pass over whole sequences, up to the log-likelihood of the supervised tokens: shared by training and scoring. */
 import type { Graph, Value } from "../../graph/graph.ts";
-import type { DecoderFamily } from "../../students/families/family.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
+import type { TokenSequence } from "../engine.ts";
 import { fullAttention } from "./attention.ts";
+import { denseBatch, type SequenceBatch } from "./batch.ts";
+import { forwardPairs } from "./encoder-decoder.ts";
+import { pairBatch } from "./pair-batch.ts";
 
 export interface SequenceInputs {
   targets: Value;
@@ -9,12 +13,24 @@ export interface SequenceInputs {
   logits: Value;
 }
 
+/** The inputs of `forwardSequences` for some sequences. @param after also predict from the last target token */
+export function batchSequences(
+  family: StudentFamily,
+  sequences: readonly TokenSequence[],
+  options: { after?: boolean } = {},
+): SequenceBatch {
+  return isEncoderDecoder(family)
+    ? pairBatch(sequences, family.startToken, options)
+    : denseBatch(sequences, options);
+}
+
 /** Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them. */
 export function forwardSequences(
   graph: Graph,
-  family: DecoderFamily,
+  family: StudentFamily,
   parameter: (name: string) => Value,
 ): SequenceInputs {
+  if (isEncoderDecoder(family)) return forwardPairs(graph, family, parameter);
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
   const mask = graph.input("mask", "float32", ["time", "time"]);
@@ -27,7 +43,7 @@ export function forwardSequences(
 }
 
 /** Inputs for every parameter of the family. */
-export function parameterInputs(graph: Graph, family: DecoderFamily): Map<string, Value> {
+export function parameterInputs(graph: Graph, family: StudentFamily): Map<string, Value> {
   return new Map(
     [...family.parameterShapes].map(([name, shape]) => [name, graph.input(name, "float32", shape)]),
   );

@@ -1,13 +1,13 @@
 /** A model folder's weights into memory: names mapped, shapes checked, embeddings grown to the tokenizer. */
 import { join } from "node:path";
-import type { DecoderFamily } from "../../students/families/family.ts";
+import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import { findFamily } from "../../students/families/index.ts";
 import { growEmbedding } from "../../students/grow-embedding.ts";
 import { readModelFolder } from "../../students/model-folder.ts";
 import { inputError } from "../../util/errors.ts";
 
 export interface LoadedModel {
-  family: DecoderFamily;
+  family: StudentFamily;
   config: Record<string, unknown>;
   generationConfig: Record<string, unknown> | undefined;
   weights: Map<string, Float32Array>;
@@ -24,15 +24,19 @@ export async function loadModel(
   folder: string,
   options: { vocabularySize?: number | undefined; seed?: number | undefined } = {},
 ): Promise<LoadedModel> {
-  const { config, generationConfig, weights: reader } = await readModelFolder(folder);
+  const { config: written, generationConfig, weights: reader } = await readModelFolder(folder);
   const file = join(folder, "config.json");
   try {
-    const entry = findFamily(config.model_type, file);
+    const entry = findFamily(written.model_type, file);
+    const config = (await entry.configOfWeights?.(written, file, reader)) ?? written;
     const stored = entry.create(config, file);
     const byParameter = new Map<string, string>();
     for (const name of reader.names()) {
       const parameter = entry.parameterName(name);
-      if (parameter !== undefined) byParameter.set(parameter, name);
+      // A parameter's own name comes before others it may be stored under.
+      if (parameter !== undefined && (parameter === name || !byParameter.has(parameter))) {
+        byParameter.set(parameter, name);
+      }
     }
     const weights = new Map<string, Float32Array>();
     for (const [name, shape] of stored.parameterShapes) {

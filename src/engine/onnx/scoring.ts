@@ -1,25 +1,29 @@
 /** Log-likelihood of given tokens: one forward pass per sequence, several sequences per run. */
 import { Graph } from "../../graph/graph.ts";
-import { gatherColumns, selectColumns } from "../../graph/operators/layout.ts";
+import { subtract } from "../../graph/operators/elementwise.ts";
+import { addAtColumns, gatherColumns, selectColumns } from "../../graph/operators/layout.ts";
 import { logSoftmax } from "../../graph/operators/neural.ts";
-import { argmaxLast } from "../../graph/operators/reduce.ts";
-import type { DecoderFamily } from "../../students/families/family.ts";
+import { argmaxLast, unsqueeze } from "../../graph/operators/reduce.ts";
+import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { EngineCounters, ScoreOptions, SequenceScore, TokenSequence } from "../engine.ts";
-import { denseBatch, lengthBatches, sequenceLength } from "./batch.ts";
-import { forwardSequences, parameterInputs } from "./forward.ts";
+import { lengthBatches, sequenceLength } from "./batch.ts";
+import { batchSequences, forwardSequences, parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
 const defaultTokensPerBatch = 8192;
+/** Subtracted from a logit, it is the smallest; far from where float32 ends. */
+const outOfReach = 1e30;
 
 export class Scorer {
-  private readonly family: DecoderFamily;
+  private readonly family: StudentFamily;
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  private session: Session | undefined;
+  /** With and without alternatives: every node of a graph is computed, asked for or not. */
+  private readonly sessions = new Map<boolean, Session>();
 
-  constructor(family: DecoderFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
+  constructor(family: StudentFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
     this.family = family;
     this.store = store;
     this.threads = threads;
@@ -28,7 +32,8 @@ export class Scorer {
 
   /** Scores in the order of `sequences`; inside, sequences of similar length share a run. */
   async score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<SequenceScore[]> {
-    this.session ??= await createSession(this.build(), "score", this.threads);
+    const alternatives = options.alternatives ?? false;
+    const session = await this.session(alternatives);
     const alsoTokens = options.alsoTokens ?? [];
     const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
     const scores: SequenceScore[] = new Array(sequences.length);
@@ -38,17 +43,17 @@ export class Scorer {
     );
     for (const indices of batches) {
       const batch = indices.map((index) => sequences[index]!);
-      const dense = denseBatch(batch, { after: true });
-      const { ids, positions, mask, supervised, targets } = dense;
-      const feeds = { ...Object.fromEntries(this.store.weights), ids, positions, mask, supervised, targets };
+      const dense = batchSequences(this.family, batch, { after: true });
+      const feeds = { ...Object.fromEntries(this.store.weights), ...dense.feeds };
       const results = await run(
-        this.session,
+        session,
         { ...feeds, alsoTokens: alsoTensor },
-        { logProbabilities: null, argmax: null, also: null },
+        { logProbabilities: null, argmax: null, also: null, ...(alternatives ? { bestOther: null } : {}) },
       );
       const logProbabilities = dataOf(results.logProbabilities!);
       const argmax = results.argmax!.data as BigInt64Array;
       const also = dataOf(results.also!);
+      const bestOther = results.bestOther?.data as BigInt64Array | undefined;
       indices.forEach((index, row) => {
         const sequence = sequences[index]!;
         const from = dense.offsets[row]!;
@@ -64,6 +69,9 @@ export class Scorer {
               (_, i) => also[(from + i) * alsoTokens.length + column]!,
             ),
           ),
+          ...(bestOther === undefined
+            ? {}
+            : { alternatives: Int32Array.from(bestOther.subarray(from, from + length), Number) }),
         };
       });
       this.counters.forwardPasses += 1;
@@ -74,11 +82,20 @@ export class Scorer {
   }
 
   async close(): Promise<void> {
-    await this.session?.release();
-    this.session = undefined;
+    for (const session of this.sessions.values()) await session.release();
+    this.sessions.clear();
   }
 
-  private build(): Graph {
+  private async session(alternatives: boolean): Promise<Session> {
+    let session = this.sessions.get(alternatives);
+    if (session === undefined) {
+      session = await createSession(this.build(alternatives), "score", this.threads);
+      this.sessions.set(alternatives, session);
+    }
+    return session;
+  }
+
+  private build(alternatives: boolean): Graph {
     const graph = new Graph();
     const parameters = parameterInputs(graph, this.family);
     const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!);
@@ -87,6 +104,10 @@ export class Scorer {
     graph.output(gatherColumns(logProbabilities, targets), "logProbabilities");
     graph.output(argmaxLast(logits), "argmax");
     graph.output(selectColumns(logProbabilities, alsoTokens), "also");
+    if (alternatives) {
+      const farBelow = subtract(unsqueeze(gatherColumns(logits, targets), [1]), outOfReach);
+      graph.output(argmaxLast(addAtColumns(logits, targets, farBelow)), "bestOther");
+    }
     return graph;
   }
 }

@@ -1,7 +1,7 @@
 /** A student on the embedded engine: weights in memory, sessions for training, scoring and decoding made when first used. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { DecoderFamily } from "../../students/families/family.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
 import { openSafetensors, writeSafetensors } from "../../tensor/safetensors.ts";
 import { inputError } from "../../util/errors.ts";
@@ -10,12 +10,12 @@ import type {
   EngineCounters,
   GenerateOptions,
   Generation,
+  InspectableStudent,
   OpenOptions,
   OptimizerOptions,
   ScoreOptions,
   SequenceScore,
   StepReport,
-  Student,
   StudentCapabilities,
   TokenSequence,
   WeightedSequence,
@@ -38,15 +38,15 @@ export const defaultOptimizer: OptimizerOptions = {
 
 const stateFile = "training-state.safetensors";
 
-export const onnxEngine: Engine = {
+export const onnxEngine = {
   name: "onnx",
   async open(modelFolder: string, options: OpenOptions = {}): Promise<OnnxStudent> {
     return new OnnxStudent(await loadModel(modelFolder, options), options);
   },
-};
+} satisfies Engine;
 
-export class OnnxStudent implements Student {
-  private readonly family: DecoderFamily;
+export class OnnxStudent implements InspectableStudent {
+  private readonly family: StudentFamily;
   private readonly config: Record<string, unknown>;
   private readonly generationConfig: Record<string, unknown> | undefined;
   private readonly store: ParameterStore;
@@ -77,7 +77,9 @@ export class OnnxStudent implements Student {
   capabilities(): StudentCapabilities {
     const { vocabularySize, contextLength } = this.family.shape;
     const parameters = [...this.store.weights.values()].reduce((sum, tensor) => sum + tensor.size, 0);
-    return { family: this.family.name, parameters, contextLength, vocabularySize, encoderDecoder: false };
+    const { name } = this.family;
+    const encoderDecoder = isEncoderDecoder(this.family);
+    return { family: name, parameters, contextLength, vocabularySize, encoderDecoder };
   }
 
   counters(): EngineCounters {
@@ -94,10 +96,32 @@ export class OnnxStudent implements Student {
     return report;
   }
 
-  /** Gradient of Σ weight · mean NLL, by parameter name, without an update. */
-  async gradients(batch: readonly WeightedSequence[]): Promise<Map<string, Float32Array>> {
+  async gradients(
+    batch: readonly WeightedSequence[],
+    factors?: readonly Float32Array[],
+  ): Promise<Map<string, Float32Array>> {
     this.checkLengths(batch);
-    return await this.training().gradients(batch);
+    return await this.training().gradients(batch, factors);
+  }
+
+  copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }> {
+    return new Map(
+      [...this.store.weights].map(([name, tensor]) => [
+        name,
+        { shape: [...tensor.dims], data: dataOf(tensor).slice() },
+      ]),
+    );
+  }
+
+  setWeights(weights: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, data] of weights) {
+      const size = this.store.weights.get(name)?.size;
+      if (size !== data.length) {
+        throw new RangeError(`"${name}" has ${size ?? "no"} elements, not ${data.length}`);
+      }
+    }
+    for (const [name, data] of weights) dataOf(this.store.weights.get(name)!).set(data);
+    this.store.version += 1;
   }
 
   async score(sequences: readonly TokenSequence[], options?: ScoreOptions): Promise<SequenceScore[]> {
@@ -109,8 +133,7 @@ export class OnnxStudent implements Student {
     prompts: readonly Pick<TokenSequence, "prompt" | "context">[],
     options: GenerateOptions,
   ): Promise<Generation[]> {
-    const joined = prompts.map(({ prompt, context }) => [...prompt, ...context]);
-    return await this.decoder.generate(joined, options);
+    return await this.decoder.generate(prompts, options);
   }
 
   async saveModel(folder: string): Promise<void> {

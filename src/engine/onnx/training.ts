@@ -6,10 +6,10 @@ import { add, multiply } from "../../graph/operators/elementwise.ts";
 import { crossEntropy } from "../../graph/operators/neural.ts";
 import { reduceSum } from "../../graph/operators/reduce.ts";
 import { adamW, adamWScalarInputs } from "../../graph/optimizer.ts";
-import type { DecoderFamily } from "../../students/families/family.ts";
+import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
-import { denseBatch } from "./batch.ts";
-import { forwardSequences, parameterInputs } from "./forward.ts";
+import type { SequenceBatch } from "./batch.ts";
+import { batchSequences, forwardSequences, parameterInputs } from "./forward.ts";
 import { dataOf, float32Tensor, type ParameterStore, zerosLike } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
@@ -20,14 +20,14 @@ export class Trainer {
   step = 0;
   readonly firstMoments: Map<string, Tensor>;
   readonly secondMoments: Map<string, Tensor>;
-  private readonly family: DecoderFamily;
+  private readonly family: StudentFamily;
   private readonly store: ParameterStore;
   private readonly options: OptimizerOptions;
   private readonly threads: number;
   private readonly sessions = new Map<string, Session>();
   private accumulators: Map<string, Tensor> | undefined;
 
-  constructor(family: DecoderFamily, store: ParameterStore, options: OptimizerOptions, threads: number) {
+  constructor(family: StudentFamily, store: ParameterStore, options: OptimizerOptions, threads: number) {
     this.family = family;
     this.store = store;
     this.options = options;
@@ -89,8 +89,11 @@ export class Trainer {
     return report;
   }
 
-  /** Gradient of every parameter for one batch, without an update. For analysis and tests. */
-  async gradients(batch: readonly WeightedSequence[]): Promise<Map<string, Float32Array>> {
+  /** Gradient of every parameter for one batch, without an update: see InspectableStudent. */
+  async gradients(
+    batch: readonly WeightedSequence[],
+    factors?: readonly Float32Array[],
+  ): Promise<Map<string, Float32Array>> {
     const session = await this.session("accumulate", () => this.buildAccumulation());
     const zeros = zerosLike(this.store);
     const feeds: Record<string, Tensor> = this.weights();
@@ -99,8 +102,8 @@ export class Trainer {
       feeds[`sum.${name}`] = tensor;
       fetches[`new.sum.${name}`] = null;
     }
-    const dense = denseBatch(batch);
-    const results = await run(session, { ...feeds, ...denseFeeds(dense, batch) }, fetches);
+    const dense = batchSequences(this.family, batch);
+    const results = await run(session, { ...feeds, ...weightedFeeds(dense, batch, factors) }, fetches);
     return new Map(this.store.names.map((name) => [name, dataOf(results[`new.sum.${name}`]!)]));
   }
 
@@ -117,8 +120,8 @@ export class Trainer {
     report: StepReport,
     first: number,
   ): Promise<Record<string, Tensor>> {
-    const dense = denseBatch(batch);
-    const results = await run(session, { ...feeds, ...denseFeeds(dense, batch) }, fetches);
+    const dense = batchSequences(this.family, batch);
+    const results = await run(session, { ...feeds, ...weightedFeeds(dense, batch) }, fetches);
     const losses = dataOf(results.tokenLosses!);
     batch.forEach((sequence, i) => {
       const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
@@ -129,7 +132,7 @@ export class Trainer {
     });
     report.targetTokens += losses.length;
     report.tokens += dense.tokens;
-    report.paddedTokens += dense.rows * dense.time;
+    report.paddedTokens += dense.paddedTokens;
     return results;
   }
 
@@ -228,22 +231,17 @@ export class Trainer {
   }
 }
 
-function denseFeeds(
-  dense: ReturnType<typeof denseBatch>,
+/** The batch's inputs and each supervised token's share of the loss, times its factor. */
+function weightedFeeds(
+  dense: SequenceBatch,
   batch: readonly WeightedSequence[],
+  factors?: readonly Float32Array[],
 ): Record<string, Tensor> {
-  const tokenWeights = new Float32Array(dense.targets.size);
+  const tokenWeights = new Float32Array(dense.offsets.at(-1)!);
   batch.forEach((sequence, i) => {
     const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
-    tokenWeights.fill(sequence.weight / (to - from), from, to);
+    const share = sequence.weight / (to - from);
+    for (let j = from; j < to; j++) tokenWeights[j] = share * (factors?.[i]![j - from]! ?? 1);
   });
-  const { ids, positions, mask, supervised, targets } = dense;
-  return {
-    ids,
-    positions,
-    mask,
-    supervised,
-    targets,
-    tokenWeights: new Tensor("float32", tokenWeights, [tokenWeights.length]),
-  };
+  return { ...dense.feeds, tokenWeights: new Tensor("float32", tokenWeights, [tokenWeights.length]) };
 }

@@ -2,15 +2,24 @@
 import { inputError } from "../../util/errors.ts";
 import { gpt2ParameterName, initializeGpt2, parseGpt2Config } from "../gpt2-config.ts";
 import { initializeLlama, llamaParameterName, parseLlamaConfig } from "../llama-config.ts";
+import type { WeightReader } from "../model-folder.ts";
 import { initializePhi3, parsePhi3Config } from "../phi3-config.ts";
-import type { DecoderFamily } from "./family.ts";
+import { initializeT5, parseT5Config, t5ConfigOfWeights, t5ParameterName } from "../t5-config.ts";
+import type { StudentFamily } from "./encoder-decoder.ts";
 import { gpt2Family } from "./gpt2.ts";
 import { llamaFamily } from "./llama.ts";
 import { phi3Family } from "./phi3.ts";
+import { t5Family } from "./t5.ts";
 
 export interface FamilyEntry {
   /** @throws SkipthinkError (exit 2) for a key it does not support */
-  create(config: Record<string, unknown>, file: string): DecoderFamily;
+  create(config: Record<string, unknown>, file: string): StudentFamily;
+  /** The configuration completed by what only the weights say; absent where config.json says all. */
+  configOfWeights?(
+    config: Record<string, unknown>,
+    file: string,
+    weights: WeightReader,
+  ): Promise<Record<string, unknown>>;
   /** The parameter a stored tensor is; undefined for one to ignore. */
   parameterName(stored: string): string | undefined;
   /** Random parameters, as transformers draws them. */
@@ -40,6 +49,13 @@ const families: Readonly<Record<string, FamilyEntry>> = {
     parameterName: llamaParameterName,
     initialize: (config, file, seed) => initializePhi3(parsePhi3Config(config, file), seed),
     vocabularyParameters: llama.vocabularyParameters,
+  },
+  t5: {
+    create: (config, file) => t5Family(parseT5Config(config, file)),
+    configOfWeights: t5ConfigOfWeights,
+    parameterName: t5ParameterName,
+    initialize: (config, file, seed) => initializeT5(parseT5Config(config, file), seed),
+    vocabularyParameters: ["shared.weight", "lm_head.weight"],
   },
 };
 
