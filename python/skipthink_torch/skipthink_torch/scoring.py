@@ -1,0 +1,77 @@
+"""Log-likelihood of given tokens, shared out over the ranks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .batch import TokenSequence, collate, length_batches
+from .training import Runner
+
+
+@dataclass(frozen=True)
+class Score:
+    """As SequenceScore of src/engine/engine.ts."""
+
+    log_probabilities: npt.NDArray[np.float32]
+    is_argmax: npt.NDArray[np.uint8]
+    # [also tokens, target length + 1]
+    also: npt.NDArray[np.float32]
+
+
+@dataclass
+class ScoreCounts:
+    """What a call cost, over all ranks."""
+
+    passes: int = 0
+    tokens: int = 0
+
+
+def score(
+    runner: Runner, sequences: Sequence[TokenSequence], also: Sequence[int], max_tokens: int
+) -> tuple[list[Score], ScoreCounts]:
+    """Scores in the order given, on rank 0; other ranks return nothing."""
+    ranks = runner.ranks
+    batches = length_batches([one.length for one in sequences], max_tokens)
+    own = batches[ranks.rank :: ranks.world]
+    passes = -(-len(batches) // ranks.world)
+    found: dict[int, Score] = {}
+    counts = ScoreCounts()
+    also_tokens = torch.tensor(list(also), dtype=torch.int64, device=ranks.device)
+    with runner.inference():
+        for k in range(passes):
+            # Sharded parameters are fetched by all ranks together, so a rank without a batch runs one for company.
+            is_idle = k >= len(own)
+            if is_idle and not runner.is_sharded:
+                break
+            indices = [0] if is_idle else own[k]
+            batch = collate(
+                [sequences[index] for index in indices],
+                ranks.device,
+                runner.student.decoder_start,
+                after=True,
+            )
+            logits = runner.student(batch)
+            if is_idle:
+                continue
+            log_probabilities = torch.log_softmax(logits, dim=-1)
+            chosen = log_probabilities.gather(1, batch.targets[:, None])[:, 0].cpu().numpy()
+            argmax = (logits.argmax(dim=-1) == batch.targets).cpu().numpy()
+            extra = log_probabilities.index_select(1, also_tokens).cpu().numpy()
+            for row, index in enumerate(indices):
+                start, end = batch.offsets[row], batch.offsets[row + 1]
+                found[index] = Score(
+                    log_probabilities=chosen[start : end - 1],
+                    is_argmax=argmax[start : end - 1].astype(np.uint8),
+                    also=np.ascontiguousarray(extra[start:end].T),
+                )
+            counts.passes += 1
+            counts.tokens += batch.tokens
+    gathered = ranks.gather((found, counts))
+    if not ranks.is_first:
+        return [], counts
+    together = {index: one for part, _ in gathered for index, one in part.items()}
+    total = ScoreCounts(sum(c.passes for _, c in gathered), sum(c.tokens for _, c in gathered))
+    return [together[index] for index in range(len(sequences))], total

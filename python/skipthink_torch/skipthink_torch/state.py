@@ -1,0 +1,158 @@
+"""
+Files of a student: model folders and training states, in the layout of the embedded engine. Tensors are gathered and written
+one by one, so rank 0 needs memory for one of them; a state has no trace of how many ranks wrote it.
+"""
+
+import json
+import os
+import struct
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors import safe_open
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from .errors import WorkerError
+from .student import config_of
+from .training import Runner
+
+STATE_FILE = "training-state.safetensors"
+_MOMENTS = {".m": "exp_avg", ".v": "exp_avg_sq"}
+
+
+def save_state(runner: Runner, folder: Path) -> None:
+    """Writes weights, moments and the step number. Called by all ranks; rank 0 writes."""
+    entries = [(name, parameter, "") for name, parameter in runner.parameters.items()]
+    entries += [(f"{name}{s}", p, s) for s in _MOMENTS for name, p in runner.parameters.items()]
+    state = runner.optimizer.state
+
+    def value(parameter: torch.Tensor, suffix: str) -> torch.Tensor:
+        if suffix == "":
+            return parameter
+        moments = state.get(parameter, {})
+        found = moments.get(_MOMENTS[suffix])
+        return torch.zeros_like(parameter) if found is None else found
+
+    write_tensors(
+        folder / STATE_FILE,
+        [(name, tuple(p.shape), partial(value, p, s)) for name, p, s in entries],
+        {"step": str(runner.steps)},
+        runner.ranks.is_first,
+    )
+
+
+def load_state(runner: Runner, folder: Path) -> None:
+    """Reads what save_state wrote, with whatever number of ranks; a refusal leaves the student as it was."""
+    path = folder / STATE_FILE
+    if not path.is_file():
+        raise WorkerError(f"{path} is missing")
+    with safe_open(path, "pt") as file:
+        step = (file.metadata() or {}).get("step", "")
+        if not step.isdigit():
+            raise WorkerError(f"{path} does not say its step")
+        names = set(file.keys())
+        for name, parameter in runner.parameters.items():
+            for key in (name, *(name + suffix for suffix in _MOMENTS)):
+                if key not in names:
+                    raise WorkerError(
+                        f"the checkpoint {path} is of another student: it has no tensor {key!r}"
+                    )
+                shape = tuple(file.get_slice(key).get_shape())
+                if shape != tuple(parameter.shape):
+                    raise WorkerError(
+                        f"the checkpoint {path} is of another student: {key!r} is {list(shape)}, not {list(parameter.shape)}"
+                    )
+        for name, parameter in runner.parameters.items():
+            with torch.no_grad():
+                parameter.copy_(_as(parameter, file.get_tensor(name)))
+            runner.optimizer.state[parameter] = {
+                "step": torch.tensor(float(step), device=runner.ranks.device),
+                **{key: _as(parameter, file.get_tensor(name + suffix)) for suffix, key in _MOMENTS.items()},
+            }
+        runner.steps = int(step)
+
+
+def _as(like: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
+    """A whole tensor, laid out as another one is."""
+    full = full.to(device=like.device, dtype=like.dtype)
+    if isinstance(like, DTensor):
+        # Every rank has read the whole tensor and keeps its part.
+        return distribute_tensor(full, like.device_mesh, like.placements, src_data_rank=None)
+    return full.clone()
+
+
+def save_model(runner: Runner, folder: Path) -> None:
+    """Writes a model folder in Hugging Face layout; config.json takes its place last. Called by all ranks."""
+    weights = folder / "model.safetensors"
+    write_tensors(
+        weights,
+        [(name, tuple(p.shape), p.detach) for name, p in runner.parameters.items()],
+        {"format": "pt"},
+        runner.ranks.is_first,
+    )
+    if not runner.ranks.is_first:
+        return
+    for other in folder.glob("model*.safetensors*"):
+        if other != weights:
+            other.unlink()
+    generation = runner.student.folder / "generation_config.json"
+    if generation.is_file():
+        write_text(folder / generation.name, generation.read_text("utf-8"))
+    write_text(folder / "config.json", json.dumps(config_of(runner.student), indent=2) + "\n")
+
+
+def write_tensors(
+    path: Path,
+    tensors: Iterable[tuple[str, tuple[int, ...], Callable[[], torch.Tensor]]],
+    metadata: dict[str, str],
+    is_writer: bool,
+) -> None:
+    """A float32 safetensors file, atomically. Every rank calls it, because gathering a sharded tensor takes them all."""
+    entries = list(tensors)
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, shape, _ in entries:
+        begin, end = end, end + 4 * torch.Size(shape).numel()
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    if is_writer:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    file = open(staged, "wb") if is_writer else None  # noqa: SIM115
+    try:
+        if file is not None:
+            file.write(struct.pack("<Q", len(text)) + text)
+        for _, _, get in entries:
+            tensor = get().detach()
+            if isinstance(tensor, DTensor):
+                tensor = tensor.full_tensor()
+            if file is not None:
+                tensor.float().cpu().contiguous().numpy().tofile(file)
+        if file is not None:
+            _commit(file, staged, path)
+    finally:
+        if file is not None:
+            file.close()
+            staged.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(staged, "wb") as file:
+            file.write(text.encode("utf-8"))
+            _commit(file, staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _commit(file: IO[bytes], staged: Path, path: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    os.replace(staged, path)
