@@ -54,10 +54,14 @@ export interface SequenceScore {
    * position after the last target token. [target length + 1] each; index i is "instead of target[i]", the last is "after the end".
    */
   alsoLogProbabilities: Float32Array[];
+  /** With `ScoreOptions.alternatives`: the most likely token other than target[i] (ties: lowest id). [target length] */
+  alternatives?: Int32Array;
 }
 
 export interface ScoreOptions {
   alsoTokens?: readonly number[];
+  /** Find the best alternative to each target token too. */
+  alternatives?: boolean;
   /** Upper bound on padded tokens per forward pass. */
   maxTokensPerBatch?: number;
 }
@@ -117,6 +121,22 @@ export interface Student {
   saveCheckpoint(folder: string): Promise<void>;
   loadCheckpoint(folder: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What analysis asks of a student beyond that. */
+export interface InspectableStudent extends Student {
+  /**
+   * Gradient of the loss that `train` would minimize, by parameter name, without an update. The arrays are the caller's.
+   * @param factors per sequence, what each target token's loss is multiplied by [target length]; 1 without them
+   */
+  gradients(
+    batch: readonly WeightedSequence[],
+    factors?: readonly Float32Array[],
+  ): Promise<Map<string, Float32Array>>;
+  /** Copies of the weights by parameter name. */
+  copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }>;
+  /** Replaces the weights that are named. @throws RangeError for an unknown name or another size */
+  setWeights(weights: ReadonlyMap<string, Float32Array>): void;
 }
 
 export interface OpenOptions {

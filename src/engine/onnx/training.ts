@@ -241,7 +241,8 @@ function weightedFeeds(
   batch.forEach((sequence, i) => {
     const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
     const share = sequence.weight / (to - from);
-    for (let j = from; j < to; j++) tokenWeights[j] = share * (factors?.[i]![j - from]! ?? 1);
+    const own = factors?.[i];
+    for (let j = from; j < to; j++) tokenWeights[j] = share * (own === undefined ? 1 : own[j - from]!);
   });
   return { ...dense.feeds, tokenWeights: new Tensor("float32", tokenWeights, [tokenWeights.length]) };
 }
