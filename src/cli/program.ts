@@ -6,6 +6,7 @@ import { registerDemo } from "./commands/demo.ts";
 import { registerDistill } from "./commands/distill.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerEval } from "./commands/eval.ts";
+import { registerExperiment } from "./commands/experiment.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerGenerate } from "./commands/generate.ts";
 import { registerProbe } from "./commands/probe.ts";
@@ -70,6 +71,7 @@ reached, 5 the run in the folder has another recipe, 130 interrupted.`,
   registerDemo(program, io);
   registerTeach(program, io);
   registerDistill(program, io);
+  registerExperiment(program, io);
   registerRecipes(program, io);
   registerChunk(program, io);
   registerTrain(program, io);
@@ -77,6 +79,7 @@ reached, 5 the run in the folder has another recipe, 130 interrupted.`,
   registerEval(program, io);
   registerReport(program, io);
   registerGenerate(program, io);
+  registerServe(program, io);
   registerExport(program, io);
   registerDoctor(program, io);
   return program;

@@ -87,7 +87,14 @@ function canonical(value: unknown): string {
 
 /** The parts of a recipe that change results; what is shown, and how many threads show it, does not. */
 export function recipeHash(recipe: Recipe): string {
-  const { name: _name, report: _report, methods: _methods, threads: _threads, ...rest } = recipe;
+  const {
+    name: _name,
+    report: _report,
+    methods: _methods,
+    threads: _threads,
+    experiment: _experiment,
+    ...rest
+  } = recipe;
   return hashOf(rest);
 }
 

@@ -41,7 +41,9 @@ const markers = [
 ];
 
 /** The looks of all methods that occur anywhere in the data, in the order of rows; at most `maxMethods`. */
-export function methodLooks(data: ReportData): MethodLook[] {
+export function methodLooks(
+  data: Pick<ReportData, "methods" | "lossCurves" | "comparisons" | "problems">,
+): MethodLook[] {
   const names = new Set([
     ...Object.keys(data.methods),
     ...data.lossCurves.map((curve) => curve.method),

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { methodNames } from "../../method/baselines/plan.ts";
 import { builtinTaskNames } from "../../tasks/builtin/index.ts";
 import { answerKinds } from "../../tasks/problem.ts";
+import { experimentSchema } from "./experiment.ts";
 import { withPrerequisites } from "./methods.ts";
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -365,6 +366,10 @@ const reportSchema = z
   .strictObject({
     rationales: count(0, 10_000).default(40).describe("Training rationales shown with chunks and skips."),
     problems: count(0, 10_000).default(60).describe("Test problems shown with each student's text."),
+    tensorboard: z
+      .boolean()
+      .default(false)
+      .describe("Also write the metrics as TensorBoard event files, into tensorboard/ of the run folder."),
   })
   .prefault({})
   .describe("How much of the run the report shows.");
@@ -387,6 +392,9 @@ export const recipeSchema = z
     train: trainSchema,
     evaluate: evaluateSchema,
     report: reportSchema,
+    experiment: experimentSchema
+      .optional()
+      .describe("A grid of runs for skipthink experiment; a single run ignores it."),
     seed: count(0, 0xffff_ffff).default(1).describe("Seed of every random stream."),
     threads: count(0, 1024).default(0).describe("Threads of the engine; 0: as many as physical cores."),
   })

@@ -11,6 +11,7 @@ import { describeBudget } from "../budget.ts";
 import type { RunContext } from "../context.ts";
 import type { RunOutcome } from "../run.ts";
 import type { RunManifest } from "../run-folder.ts";
+import { writeTensorBoard } from "./tensorboard.ts";
 import { budgetOf, type TrainMetrics } from "./train.ts";
 
 export interface ReportSummary {
@@ -65,6 +66,7 @@ export async function reportStage(
   await folder.writeJson(resultJson, "results.json");
   const reportPath = folder.file("report.html");
   await writeTextAtomically(reportPath, renderReport(report));
+  if (context.recipe.report.tensorboard) await writeTensorBoard(context, methods, report.createdAt);
   return { resultJson, reportPath, methods };
 }
 

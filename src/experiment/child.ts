@@ -1,0 +1,59 @@
+/** One cell as a process of its own: `skipthink distill` with the cell's overrides, its messages in a log beside its folder. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { StartCell } from "./run-cells.ts";
+
+/** The compiled command line, which lies beside this folder. */
+const commandFile = resolve(import.meta.dirname, "../cli/main.js");
+/** What is kept of a process's messages, to say why it failed. */
+const messageCharacters = 2_000;
+
+export interface CellProcesses {
+  start: StartCell;
+  /** Hands a stop on to the processes that run: each saves and stops. */
+  interrupt(): void;
+}
+
+/**
+ * @param recipe path or shipped name
+ * @param threads of each process's engine
+ */
+export function cellProcesses(recipe: string, threads: number): CellProcesses {
+  const running = new Set<ChildProcess>();
+  // A process that ends without a word takes its children with it; each has a checkpoint to go on from.
+  process.once("exit", () => running.forEach((child) => void child.kill("SIGTERM")));
+  const start: StartCell = async ({ folder, overrides }) => {
+    await mkdir(dirname(folder), { recursive: true });
+    const resume = existsSync(join(folder, "run.json")) ? ["--resume"] : [];
+    const settings = overrides.flatMap((one) => ["--set", one]);
+    const options = ["--out", folder, "--threads", String(threads), "--quiet"];
+    const child = spawn(
+      process.execPath,
+      [commandFile, "distill", recipe, ...options, ...resume, ...settings],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+        // Ctrl-C goes to the parent alone, which hands it on once; a process group would get it twice.
+        detached: process.platform !== "win32",
+        env: { ...process.env, NO_COLOR: "1" },
+      },
+    );
+    running.add(child);
+    const log = createWriteStream(`${folder}.log`, { flags: "a" });
+    let message = "";
+    child.stderr.on("data", (data: Buffer) => {
+      log.write(data);
+      message = (message + data.toString("utf8")).slice(-messageCharacters);
+    });
+    const code = await new Promise<number | null>((done, fail) => {
+      child.on("error", fail);
+      child.on("close", done);
+    }).finally(() => {
+      running.delete(child);
+      log.end();
+    });
+    return { code, message: message.trim() };
+  };
+  return { start, interrupt: () => running.forEach((child) => void child.kill("SIGINT")) };
+}

@@ -1,0 +1,168 @@
+/** experiment.html: the tables and pictures of an experiment on one page, in the style of a run's report; no script at all. */
+import { createHash } from "node:crypto";
+import { accuracyTokensChart } from "../report/charts/accuracy-tokens.ts";
+import type { MethodResult } from "../report/data.ts";
+import { escapeHtml, type Html, label } from "../report/html.ts";
+import { compact, decimal, duration, factor, missing, percent, pValue } from "../report/numbers.ts";
+import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
+import { table } from "../report/sections/results.ts";
+import { pageStyle } from "../report/style.ts";
+import { type ExperimentFigures, testNote } from "./figures.ts";
+import type { Comparison, Mean, SummaryRow } from "./summary.ts";
+import { named } from "./table.ts";
+
+export function renderExperiment(figures: ExperimentFigures): string {
+  const { summary } = figures;
+  const looks = methodLooks({
+    methods: Object.fromEntries(summary.rows.map((row) => [row.method, asMethodResult(row)])),
+    lossCurves: [],
+    comparisons: [],
+    problems: [],
+  });
+  const settings = [
+    ...new Map(summary.rows.map((row) => [JSON.stringify(row.setting), row.setting])).entries(),
+  ];
+  const sections = settings.map(([key, setting], index) => {
+    const same = (one: { setting: SummaryRow["setting"] }): boolean => JSON.stringify(one.setting) === key;
+    return settingSection(`setting-${index}`, titleOf(setting, figures.name), {
+      looks,
+      rows: summary.rows.filter(same),
+      comparisons: summary.comparisons.filter(same),
+    });
+  });
+  const styleHash = `'sha256-${createHash("sha256").update(pageStyle).digest("base64")}'`;
+  const policy = `default-src 'none'; style-src ${styleHash}; img-src data:; base-uri 'none'; form-action 'none'`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>${label(figures.name, 200)}</title>
+<link rel="icon" href="data:,">
+<style>${pageStyle}</style>
+</head>
+<body>
+<nav aria-label="Sections"><ul>${settings
+    .map(([, setting], i) => `<li><a href="#setting-${i}">${label(titleOf(setting, "Results"), 60)}</a></li>`)
+    .join("")}</ul></nav>
+<main>
+<header><p class="kicker">skipthink experiment</p><h1>${label(figures.name, 200)}</h1>
+<p class="lede">${lede(figures)}</p><p class="note"><code>${label(figures.command, 1000)}</code></p></header>
+${failuresSection(figures)}
+${sections.join("\n")}
+<footer>Made by skipthink. The page is one file: it loads nothing and sends nothing.</footer>
+</main>
+</body>
+</html>
+`;
+}
+
+function lede({ cells, failures, summary, parallel }: ExperimentFigures): Html {
+  const done = cells - failures.length;
+  const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
+  return escapeHtml(
+    `${done} of ${cells} runs, ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +
+      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment" : `${parallel} runs side by side`}.`,
+  );
+}
+
+interface SettingFigures {
+  looks: MethodLook[];
+  rows: SummaryRow[];
+  comparisons: Comparison[];
+}
+
+function settingSection(id: string, title: string, { looks, rows, comparisons }: SettingFigures): Html {
+  // The picture has one dot per method: that of the recipe's budget, which comes first.
+  const methods: Record<string, MethodResult> = {};
+  for (const row of rows) methods[row.method] ??= asMethodResult(row);
+  return (
+    `<section id="${id}"><h2>${label(title, 200)}</h2>` +
+    table(
+      `Accuracy, tokens, latency and cost of training: ${title}`,
+      [
+        "Method",
+        "Budget",
+        "Seeds",
+        "Accuracy",
+        "Tokens<br>written",
+        "Time per<br>problem",
+        "Speed-<br>up",
+        "Steps",
+        "Trained<br>tokens",
+        "Training<br>time",
+      ],
+      rows.map((row) => [
+        methodBadge(looks, row.method),
+        label(row.budget, 60),
+        decimal(row.seeds.length),
+        `<b>${percent(row.accuracy.mean)}</b>${error(row.accuracy, 100, 1)}`,
+        `${decimal(row.meanGeneratedTokens.mean, 1)}${error(row.meanGeneratedTokens, 1, 1)}`,
+        duration(row.secondsPerProblem.mean),
+        row.speedUp === undefined ? missing : factor(row.speedUp.mean),
+        decimal(row.optimizerSteps.mean),
+        compact(row.trainedTokens.mean, true),
+        duration(row.trainingSeconds.mean),
+      ]),
+    ) +
+    `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, undefined)}` +
+    `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds.</figcaption></figure>` +
+    (comparisons.length === 0
+      ? ""
+      : `<h3>Paired tests</h3>${table(
+          `Paired tests: ${title}`,
+          ["First", "Second", "Only first<br>right", "Only second<br>right", "p"],
+          comparisons.map((one) => {
+            const [, second] = named(one);
+            return [
+              methodBadge(looks, one.first),
+              second === one.second ? methodBadge(looks, second) : label(second, 80),
+              decimal(one.onlyFirstRight),
+              decimal(one.onlySecondRight),
+              escapeHtml(pValue(one.pValue)),
+            ];
+          }),
+        )}<p class="note">${escapeHtml(testNote)}</p>`) +
+    `</section>`
+  );
+}
+
+function failuresSection({ failures }: ExperimentFigures): Html {
+  if (failures.length === 0) return "";
+  const items = failures.map(
+    ({ cell, message }) =>
+      `<li><b>${label(cell.id)}</b> <span class="foreign">${label(message, 1000)}</span></li>`,
+  );
+  return `<section id="failed"><h2>Failed runs</h2><ul>${items.join("")}</ul></section>`;
+}
+
+function titleOf(setting: SummaryRow["setting"], fallback: string): string {
+  const values = Object.entries(setting).map(([axis, value]) =>
+    axis === "task" ? value : `${axis} ${value}`,
+  );
+  return values.length === 0 ? fallback : values.join(", ");
+}
+
+function error({ standardError }: Mean, scale: number, digits: number): Html {
+  return standardError === undefined
+    ? ""
+    : ` <span class="quiet">± ${decimal(standardError * scale, digits)}</span>`;
+}
+
+function asMethodResult(row: SummaryRow): MethodResult {
+  return {
+    accuracy: row.accuracy.mean,
+    accuracyStandardError: row.accuracy.standardError ?? 0,
+    accuracyInterval: row.accuracyInterval,
+    problems: row.problems,
+    meanGeneratedTokens: row.meanGeneratedTokens.mean,
+    secondsPerProblem: row.secondsPerProblem.mean,
+    secondsPerProblemBatched: row.secondsPerProblemBatched.mean,
+    optimizerSteps: row.optimizerSteps.mean,
+    trainedTokens: row.trainedTokens.mean,
+    trainingSeconds: row.trainingSeconds.mean,
+  };
+}

@@ -1,0 +1,138 @@
+/** table.md and table.csv: one row per setting, budget and method. */
+import { type ExperimentFigures, testNote, withError } from "./figures.ts";
+import type { Comparison, SummaryRow } from "./summary.ts";
+
+export function markdownTable(figures: ExperimentFigures): string {
+  const { summary, failures } = figures;
+  const { axes, rows } = summary;
+  const settingCells = (setting: SummaryRow["setting"]): string[] => axes.map((axis) => setting[axis] ?? "");
+  const parts = [
+    `# ${plain(figures.name)}`,
+    "",
+    `\`${figures.command.replaceAll("`", "'")}\``,
+    "",
+    "Mean ± standard error over seeds; s / problem is one problem at a time, " +
+      `${figures.parallel === 1 ? "nothing else of the experiment running" : `${figures.parallel} cells running side by side`}.`,
+    "",
+    ...table(
+      [
+        ...axes,
+        "method",
+        "budget",
+        "seeds",
+        "accuracy, %",
+        "tokens",
+        "s / problem",
+        "speed-up",
+        "trained tokens",
+        "steps",
+        "training, s",
+      ],
+      rows.map((row) => [
+        ...settingCells(row.setting),
+        row.method,
+        row.budget,
+        String(row.seeds.length),
+        withError(row.accuracy, 1, 100),
+        withError(row.meanGeneratedTokens, 1),
+        withError(row.secondsPerProblem, 3),
+        row.speedUp === undefined ? "–" : `${withError(row.speedUp, 2)}×`,
+        grouped(row.trainedTokens.mean),
+        grouped(row.optimizerSteps.mean),
+        withError(row.trainingSeconds, 0),
+      ]),
+    ),
+    "",
+    "## Paired tests",
+    "",
+    testNote,
+    "",
+    ...table(
+      [...axes, "first", "second", "seeds", "only first right", "only second right", "p"],
+      summary.comparisons.map((one) => [
+        ...settingCells(one.setting),
+        ...named(one),
+        String(one.seeds.length),
+        String(one.onlyFirstRight),
+        String(one.onlySecondRight),
+        one.pValue < 0.001 ? "< 0.001" : one.pValue.toFixed(3),
+      ]),
+    ),
+  ];
+  if (summary.skips.length > 0) {
+    parts.push("", "## Skips", "");
+    parts.push(
+      ...table(
+        [...axes, "skipped chunks, %", "precision, %", "recall, %"],
+        summary.skips.map(({ setting, share, precision, recall }) => [
+          ...settingCells(setting),
+          withError(share, 1, 100),
+          precision === undefined ? "–" : withError(precision, 1, 100),
+          recall === undefined ? "–" : withError(recall, 1, 100),
+        ]),
+      ),
+    );
+  }
+  if (failures.length > 0) {
+    parts.push("", "## Failed cells", "");
+    for (const { cell, message } of failures) parts.push(`- ${cell.id}: ${plain(message)}`);
+  }
+  return `${parts.join("\n")}\n`;
+}
+
+/** One line per row with every figure, means and errors in columns of their own. */
+export function csvTable({ summary }: ExperimentFigures): string {
+  const means = [
+    "accuracy",
+    "meanGeneratedTokens",
+    "secondsPerProblem",
+    "secondsPerProblemBatched",
+    "speedUp",
+    "optimizerSteps",
+    "trainedTokens",
+    "trainingSeconds",
+  ] as const;
+  const head = [
+    ...summary.axes,
+    "task",
+    "method",
+    "budget",
+    "seeds",
+    "problems",
+    ...means.flatMap((name) => [name, `${name}_stderr`]),
+  ];
+  const lines = summary.rows.map((row) => [
+    ...summary.axes.map((axis) => row.setting[axis] ?? ""),
+    row.task,
+    row.method,
+    row.budget,
+    row.seeds.join(" "),
+    String(row.problems),
+    ...means.flatMap((name) => [String(row[name]?.mean ?? ""), String(row[name]?.standardError ?? "")]),
+  ]);
+  return [head, ...lines].map((line) => `${line.map(csvCell).join(",")}\n`).join("");
+}
+
+/** "full", or "full (cwt-sbc's trained tokens)" where the two budgets of a comparison differ. */
+export function named({ first, second, budgets }: Comparison): [string, string] {
+  if (budgets[0] === budgets[1]) return [first, second];
+  return [first, `${second} (${budgets[1]})`];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.map(plain).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)];
+}
+
+/** On one line, and no end of a table cell. */
+function plain(text: string): string {
+  return text.replace(/\s+/g, " ").replaceAll("|", "\\|");
+}
+
+function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function grouped(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildCli, runBuilt } from "./built-cli.ts";
+import { cli, tinyRecipe } from "./run-cli.ts";
+
+let folder: string;
+let recipe: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skipthink-experiment-"));
+  recipe = join(folder, "tiny.yaml");
+  await writeFile(
+    recipe,
+    tinyRecipe([
+      "methods: [full, step-by-step, icot, cwt-ac]",
+      "train: { budget: { unit: epochs, amount: 1 } }",
+      "experiment:",
+      "  seeds: [1]",
+      "  axes: { M: { two: [chunk.count=2], broken: [chunk.count=2, student.model=/nowhere, student.random=null] } }",
+      "  equal: [{ as: cwt-ac, methods: [full] }]",
+    ]),
+  );
+  await buildCli();
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("experiment", () => {
+  it("runs the grid in processes of its own, reports the run that fails, and goes on from there", async () => {
+    const out = join(folder, "out");
+    const first = await runBuilt([
+      "experiment",
+      recipe,
+      "--out",
+      out,
+      "--parallel",
+      "2",
+      "--tensorboard",
+      "--json",
+    ]);
+    expect(first.code, first.stderr).toBe(1);
+    expect(first.stderr).toMatch(/broken-seed-1 failed: .*no config\.json/);
+    expect(first.stderr).toMatch(/2 of 4 runs failed/);
+    const json = JSON.parse(first.stdout) as {
+      rows: Record<string, unknown>[];
+      failures: { cell: string }[];
+    };
+    expect(json.rows.map(({ method, budget }) => [method, budget])).toEqual([
+      ["full", "recipe's"],
+      ["step-by-step", "recipe's"],
+      ["icot", "recipe's"],
+      ["cwt-ac", "recipe's"],
+      ["full", "cwt-ac's trained tokens"],
+    ]);
+    expect(json.failures).toHaveLength(2);
+    const trained = (row: number): number => (json.rows[row]!.trainedTokens as { mean: number }).mean;
+    expect(trained(4)).toBeGreaterThanOrEqual(trained(3));
+    expect(trained(4)).toBeLessThan(trained(3) * 1.5);
+    for (const file of ["table.md", "table.csv", "results.json", "experiment.html"])
+      expect(existsSync(join(out, file)), file).toBe(true);
+    expect(await readFile(join(out, "table.md"), "utf8")).toContain("## Failed cells");
+    const events = join(out, "cells/two-seed-1/tensorboard");
+    expect((await readdir(events)).sort()).toEqual(["cwt-ac", "full", "icot", "step-by-step"]);
+
+    const again = await runBuilt(["experiment", recipe, "--out", out, "--only", "M=two", "--tensorboard"]);
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stderr).toMatch(/1\/2 two-seed-1 unchanged/);
+    expect(await readFile(join(out, "table.md"), "utf8")).not.toContain("## Failed cells");
+  }, 300_000);
+
+  it("says in a dry run what there is to do, and writes nothing", async () => {
+    const out = join(folder, "dry");
+    const { code, stdout, stderr } = await cli([
+      ...[
+        "experiment",
+        recipe,
+        "--out",
+        out,
+        "--only",
+        "M=two",
+        "--seeds",
+        "3,4",
+        "--parallel",
+        "1",
+        "--dry-run",
+      ],
+      "--json",
+    ]);
+    expect(code, stderr).toBe(0);
+    const estimate = JSON.parse(stdout) as {
+      cells: number;
+      totalSeconds: number;
+      settings: { cells: number }[];
+    };
+    expect(estimate).toMatchObject({ cells: 4, finished: 0, parallel: 1 });
+    expect(estimate.settings.map(({ cells }) => cells)).toEqual([2, 2]);
+    expect(estimate.totalSeconds).toBeGreaterThan(0);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it.each([
+    [["--seeds", "1,x"], /"x" is not a seed/],
+    [["--tasks", "coin_flip"], /has no "task"/],
+    [["--only", "M"], /is not axis=value/],
+    [["--only", "M=tow"], /has no "tow"/],
+    [["--set", "chunk.cuont=3"], /unknown key "cuont"/],
+  ])("refuses %j", async (words, message) => {
+    const { code, stderr } = await cli(["experiment", recipe, "--out", join(folder, "no"), ...words]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(existsSync(join(folder, "no"))).toBe(false);
+  });
+});

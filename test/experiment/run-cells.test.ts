@@ -1,0 +1,129 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { gridCells } from "../../src/experiment/grid.ts";
+import { type CellEnd, runCells, type StartCell } from "../../src/experiment/run-cells.ts";
+import { experimentSchema } from "../../src/pipeline/config/experiment.ts";
+import { type FakeMethod, writeCell } from "./cells.ts";
+
+let folder: string;
+let recipe: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skipthink-cells-"));
+  recipe = join(folder, "recipe.yaml");
+  await writeFile(recipe, "task: { train: 20, test: 4 }\nmethods: [full, cwt-sbc]\n");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const experiment = experimentSchema.parse({
+  seeds: [1, 2],
+  axes: { M: { "2": ["chunk.count=2"], "3": ["chunk.count=3"] } },
+  equal: [{ as: "cwt-sbc", methods: ["full"] }],
+});
+const methods: Record<string, FakeMethod> = {
+  full: { correct: [true, false, true, false] },
+  "cwt-sbc": { correct: [true, true, true, false], trainedTokens: 4321 },
+};
+
+/** Runs that write what a real one would; the first `together` of them wait until so many run side by side. */
+function fakeRuns(
+  spoil: (id: string) => Awaited<ReturnType<StartCell>> | undefined = () => undefined,
+  together = 1,
+) {
+  const started: string[] = [];
+  let running = 0;
+  let most = 0;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((done) => {
+    open = done;
+  });
+  const start: StartCell = async ({ cell, folder: at, overrides }) => {
+    started.push(cell.id);
+    most = Math.max(most, ++running);
+    if (running >= together) open();
+    await gate;
+    running--;
+    const end = spoil(cell.id);
+    if (end !== undefined) return end;
+    await writeCell(at, recipe, overrides, cell.follows === undefined ? methods : { full: methods.full! });
+    return { code: 0, message: "" };
+  };
+  return { started, start, most: () => most };
+}
+
+const run = (start: StartCell, more: Partial<Parameters<typeof runCells>[1]> = {}) =>
+  runCells(gridCells(experiment), { recipe, folder: join(folder, "cells"), parallel: 3, start, ...more });
+
+describe("runCells", () => {
+  it("runs every cell once, side by side, and none a second time", async () => {
+    const first = fakeRuns(undefined, 3);
+    const outcome = await run(first.start);
+    expect(outcome).toMatchObject({ failures: [], interrupted: false });
+    expect(outcome.results).toHaveLength(8);
+    expect(new Set(first.started).size).toBe(8);
+    expect(first.most()).toBe(3);
+    const again = fakeRuns();
+    const ends: CellEnd[] = [];
+    const second = await run(again.start, { onEnd: (end) => ends.push(end) });
+    expect(again.started).toEqual([]);
+    expect(second.results).toEqual(outcome.results);
+    expect(ends.map(({ kind }) => kind)).toEqual(Array(8).fill("unchanged"));
+  });
+
+  it("gives a following run the budget that the first one used, after it", async () => {
+    const { started, start } = fakeRuns();
+    const seen = new Map<string, readonly string[]>();
+    await run(async (one) => {
+      seen.set(one.cell.id, one.overrides);
+      return await start(one);
+    });
+    const id = "2-seed-1-trainedTokens-of-cwt-sbc";
+    expect(started.indexOf(id)).toBeGreaterThan(started.indexOf("2-seed-1"));
+    expect(seen.get(id)).toContain("train.budget={unit: trainedTokens, amount: 4321}");
+  });
+
+  it("loses nothing to a failed cell but what follows it, and runs only those again", async () => {
+    const failing = fakeRuns((id) => (id === "3-seed-1" ? { code: 1, message: "out of memory" } : undefined));
+    const outcome = await run(failing.start);
+    expect(outcome.results).toHaveLength(6);
+    expect(outcome.failures.map(({ cell, message }) => [cell.id, message])).toEqual([
+      ["3-seed-1", "out of memory"],
+      ["3-seed-1-trainedTokens-of-cwt-sbc", "it follows 3-seed-1, which failed"],
+    ]);
+    const again = fakeRuns();
+    expect((await run(again.start)).failures).toEqual([]);
+    expect(again.started).toEqual(["3-seed-1", "3-seed-1-trainedTokens-of-cwt-sbc"]);
+  });
+
+  it("reports a run that ends well but leaves nothing, and a folder with another recipe", async () => {
+    const silent = fakeRuns(() => ({ code: 0, message: "" }));
+    const { failures } = await run(silent.start);
+    expect(failures[0]!.message).toBe("the run ended without a result");
+    await writeCell(join(folder, "cells/2-seed-1"), recipe, ["chunk.count=9"], methods);
+    const other = await run(fakeRuns().start);
+    expect(other.failures[0]!.message).toMatch(/run of another recipe/);
+    expect(other.failures).toHaveLength(2);
+  });
+
+  it("stops starting runs when asked to, and keeps what is there", async () => {
+    const { started, start } = fakeRuns();
+    const outcome = await run(start, { parallel: 1, stopRequested: () => started.length >= 3 });
+    expect(started).toHaveLength(3);
+    expect(outcome.interrupted).toBe(true);
+    expect(outcome.results).toHaveLength(3);
+    const stopped = await run(async () => ({ code: 130, message: "stopped" }));
+    expect(stopped).toMatchObject({ interrupted: true, failures: [] });
+  });
+
+  it("finds a fault of any cell's recipe before it runs the first", async () => {
+    const wrong = experimentSchema.parse({ seeds: [1], axes: { M: { "2": [], no: ["chunk.count=0"] } } });
+    const { started, start } = fakeRuns();
+    const cells = gridCells(wrong);
+    await expect(
+      runCells(cells, { recipe, folder: join(folder, "cells"), parallel: 1, start }),
+    ).rejects.toMatchObject({ exitCode: 2, place: { key: "chunk.count" } });
+    expect(started).toEqual([]);
+    expect(await readdir(folder)).toEqual(["recipe.yaml"]);
+  });
+});
