@@ -22,16 +22,19 @@ const spaced = (parts: readonly string[]): string => parts.map((part) => ` ${par
 /** Who has what, who is where: all of it asked for, in any order. */
 function recallDrill(random: RandomStream): Drill {
   const facts = drawFacts(random, random.pick([2, 3, 3, 4, 4, 5, 6, 8, 10]));
-  if (chance(random, 0.3)) return pairs(random, facts);
+  if (chance(random, 0.5)) return pairs(random, facts);
   return {
     context: facts.people.map((name, i) => `${facts.relation.state(name, facts.values[i]!)}.`).join(" "),
     target: spaced(askedFacts(random, facts)),
   };
 }
 
-/** The same in telegram style, where a value stands near its name: the easy beginning of finding what belongs together. */
+/** The same with few words between a name and its value, none to four: the easy beginning of finding what belongs together. */
 function pairs(random: RandomStream, { people, values }: Facts): Drill {
-  const joint = random.pick([" ", ": ", " - ", " = ", " has "]);
+  const joint = random.pick([
+    ...[" ", ": ", " = ", " has ", " has the ", " likes the ", " is at the ", " now has the "],
+    ...[" is in the ", " is holding the ", " has found a ", " now is in the "],
+  ]);
   const end = random.pick([", ", "; ", ". "]);
   const told = people.map((name, i) => `${name}${joint}${values[i]}`);
   return { context: told.join(end), target: end + random.shuffle(told).join(end) };
@@ -207,15 +210,15 @@ function orderDrill(random: RandomStream): Drill {
 }
 
 const drills: readonly { weight: number; write(random: RandomStream): Drill }[] = [
-  { weight: 5, write: recallDrill },
-  { weight: 4, write: actsDrill },
-  { weight: 3, write: latestDrill },
-  { weight: 3, write: toggleDrill },
-  { weight: 2, write: coinDrill },
-  { weight: 6, write: swapDrill },
+  { weight: 10, write: recallDrill },
+  { weight: 3, write: actsDrill },
+  { weight: 5, write: latestDrill },
+  { weight: 2, write: toggleDrill },
+  { weight: 5, write: coinDrill },
+  { weight: 8, write: swapDrill },
   { weight: 3, write: choiceDrill },
-  { weight: 4, write: endingDrill },
-  { weight: 3, write: joiningDrill },
+  { weight: 1, write: endingDrill },
+  { weight: 2, write: joiningDrill },
   { weight: 1, write: orderDrill },
 ];
 const totalWeight = drills.reduce((sum, drill) => sum + drill.weight, 0);
