@@ -118,6 +118,9 @@ function chooseRationale(
   return cutAnswer(useReasoning ? reasoning : content, answerMarker).before;
 }
 
+/** Quotes, stars and spaces that may stand before the marker on its line. */
+const longestOpening = 32;
+
 /**
  * The text before the answer and the answer part, in the form that `readAnswer` takes. The answer opens with `-->` (our own
  * students) or on the last line that begins with the marker, bold or not.
@@ -128,12 +131,13 @@ export function cutAnswer(text: string, marker: string): { before: string; answe
   const lower = text.toLowerCase();
   const wanted = marker.toLowerCase();
   for (let at = lower.lastIndexOf(wanted); at >= 0; at = at === 0 ? -1 : lower.lastIndexOf(wanted, at - 1)) {
-    const lineStart = text.lastIndexOf("\n", at - 1) + 1;
-    const opening = at === 0 ? "" : text.slice(lineStart, at);
-    if (!/^[\s*_#>"'`-]*$/.test(opening)) continue;
+    const before = text.slice(Math.max(0, at - longestOpening), at);
+    const opening = before.slice(before.lastIndexOf("\n") + 1);
+    if (!/^[\s*_#>"'`-]*$/.test(opening) || opening.length === longestOpening) continue;
+    const lineStart = at - opening.length;
     const tail = text.slice(at + marker.length).replace(/^[\s*_:]+/, "");
     return {
-      before: text.slice(0, at === 0 ? 0 : lineStart).trim(),
+      before: text.slice(0, lineStart).trim(),
       answer: `${answerMarker} ${tail.replace(/[\s*_]+$/, "")}`,
     };
   }

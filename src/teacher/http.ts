@@ -6,7 +6,7 @@ import { retryAfterMilliseconds } from "./retry-after.ts";
 import { readStreamedReply } from "./stream.ts";
 
 /** A reply of a hundred thousand tokens streamed one by one stays below this; more is no reply. */
-const largestReplyBytes = 64 << 20;
+const largestReplyBytes = 32 << 20;
 /** Of an error's body, this much is read for its message. */
 const largestErrorBytes = 64 << 10;
 
@@ -150,6 +150,12 @@ const certificateFault = /^(?:ERR_TLS|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)
 function connectionError(error: unknown, headersCame: boolean): AttemptError {
   const cause = (error as { cause?: { code?: unknown; message?: unknown } }).cause;
   const code = typeof cause?.code === "string" ? cause.code : "";
+  if (cause?.message === "bad port") {
+    return new AttemptError("that port is one of those that fetch refuses", {
+      kind: "fatal",
+      maybeCharged: false,
+    });
+  }
   if (certificateFault.test(code)) {
     return new AttemptError(`the certificate cannot be trusted (${code})`, {
       kind: "fatal",

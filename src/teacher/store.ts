@@ -11,7 +11,7 @@ import { inputError } from "../util/errors.ts";
 import type { Reply, Usage } from "./reply.ts";
 import { requestKey, type TeacherRequest } from "./request.ts";
 
-/** A reply is capped at 64 MiB when it arrives; nothing that was written here is longer. */
+/** A reply is capped at 32 MiB when it arrives; nothing that was written here is longer. */
 const longestLine = 256 << 20;
 
 const usageSchema = z.object({ inputTokens: z.number().min(0), outputTokens: z.number().min(0) });
