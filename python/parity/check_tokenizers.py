@@ -1,6 +1,6 @@
 """Ids and texts of the Python library for 10,000 mixed strings, for scripts/compare-tokenizers.ts to hold ours against.
 
-    python python/parity/check_tokenizers.py TOKENIZERS OUT    one JSON file in OUT for each tokenizer folder in TOKENIZERS
+    python python/parity/check_tokenizers.py TOKENIZERS OUT    one JSON file in OUT for each folder in TOKENIZERS
     npx tsc -p tsconfig.tools.json && node build/scripts/compare-tokenizers.js OUT
 
 Each file holds the folder's tokenizer as `tokenizers` reads it, the strings, their ids, and the text of the ids and of random
@@ -76,7 +76,12 @@ def strings(added):
 
 
 def read(folder):
-    """The folder's tokenizer: tokenizer.json, or GPT-2's older vocabulary and merges."""
+    """The folder's tokenizer: tokenizer.json, T5's spiece.model, or GPT-2's older vocabulary and merges."""
+    if (folder / "spiece.model").exists():
+        # Converted by transformers, which needs sentencepiece and protobuf for it.
+        from transformers import T5Tokenizer
+
+        return T5Tokenizer.from_pretrained(folder).backend_tokenizer
     if (folder / "tokenizer.json").exists():
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer = Tokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
@@ -99,7 +104,7 @@ def main():
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(arguments.tokenizers.iterdir()):
-        if not any((folder / name).exists() for name in ("tokenizer.json", "vocab.json")):
+        if not any((folder / name).exists() for name in ("tokenizer.json", "spiece.model", "vocab.json")):
             print(f"{folder.name}: no tokenizer that the library reads, left out")
             continue
         tokenizer = read(folder)

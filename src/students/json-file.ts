@@ -8,6 +8,11 @@ const maxJsonBytes = 256 * 1024 * 1024;
 
 /** Text of a file, or undefined where there is none. @throws SkipthinkError (exit 2) above the cap or when unreadable */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
+  return (await readBytesIfThere(path))?.toString("utf8");
+}
+
+/** As readTextIfThere, for files that hold no text. */
+export async function readBytesIfThere(path: string): Promise<Buffer | undefined> {
   try {
     const handle = await open(path, "r");
     try {
@@ -15,7 +20,7 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
       if (size > maxJsonBytes) {
         throw inputError(`${path} has ${size} bytes, more than such a file ever needs`, { file: path });
       }
-      return await handle.readFile("utf8");
+      return await handle.readFile();
     } finally {
       await handle.close();
     }

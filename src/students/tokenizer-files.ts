@@ -4,7 +4,8 @@ import { z } from "zod";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
 import { inputError } from "../util/errors.ts";
 import { type AddedTokenEntry, specialTokenEntry, type TokenizerDocument } from "./bpe.ts";
-import { checkJson, parseJson, readJsonIfThere, readTextIfThere } from "./json-file.ts";
+import { checkJson, parseJson, readBytesIfThere, readJsonIfThere, readTextIfThere } from "./json-file.ts";
+import { readSentencePiece } from "./sentencepiece.ts";
 
 /** tokenizer.json and tokenizer_config.json of one tokenizer, kept as they were except for what is changed on purpose. */
 export interface TokenizerFiles {
@@ -49,20 +50,25 @@ const documentSchema = z.object({
 });
 
 const configSchema = z.looseObject({
+  /** Sentinel tokens that T5 has beyond those of its SentencePiece model. */
+  extra_ids: z.number().int().min(0).max(1000).optional(),
   added_tokens_decoder: z
     .record(z.string().regex(/^\d{1,8}$/), addedTokenSchema.omit({ id: true }))
     .optional(),
 });
 
 /**
- * Reads the tokenizer of a model folder: tokenizer.json, or GPT-2's older vocab.json and merges.txt.
+ * Reads the tokenizer of a model folder: tokenizer.json, or what came before it: T5's spiece.model, GPT-2's vocab.json and
+ * merges.txt.
  *
  * @throws SkipthinkError (exit 2) naming the file, and the key where one is wrong
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const config = (await readJsonIfThere(join(folder, "tokenizer_config.json"), configSchema)) ?? {};
   const document =
-    (await readDocument(join(folder, "tokenizer.json"))) ?? (await readVocabularyAndMerges(folder));
+    (await readDocument(join(folder, "tokenizer.json"))) ??
+    (await readPieces(join(folder, "spiece.model"), config.extra_ids ?? defaultSentinels)) ??
+    (await readVocabularyAndMerges(folder));
   // transformers adds what only the configuration names; its ids are kept.
   for (const [id, entry] of Object.entries(config.added_tokens_decoder ?? {})) {
     addIfMissing(document, { id: Number(id), ...entry });
@@ -99,6 +105,14 @@ async function readDocument(path: string): Promise<TokenizerDocument | undefined
   return document;
 }
 
+/** What transformers takes where a T5 tokenizer does not say. */
+const defaultSentinels = 100;
+
+async function readPieces(path: string, sentinels: number): Promise<TokenizerDocument | undefined> {
+  const bytes = await readBytesIfThere(path);
+  return bytes === undefined ? undefined : readSentencePiece(bytes, sentinels, path);
+}
+
 async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocument> {
   const vocabularyPath = join(folder, "vocab.json");
   const mergesPath = join(folder, "merges.txt");
@@ -108,7 +122,7 @@ async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocumen
     throw inputError(
       `${folder} has no tokenizer`,
       { file: join(folder, "tokenizer.json") },
-      "Give a model folder with tokenizer.json, or with vocab.json and merges.txt.",
+      "Give a model folder with tokenizer.json, or with spiece.model, or with vocab.json and merges.txt.",
     );
   }
   const vocab = checkJson(parseJson(vocabularyText, vocabularyPath), vocabularySchema, vocabularyPath);

@@ -3,6 +3,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { inputError } from "../util/errors.ts";
 import { type AddedTokenEntry, specialTokenEntry, type TokenizerDocument } from "./bpe.ts";
 import { gpt2WordPattern } from "./byte-level.ts";
+import { precompiledCharsmap } from "./precompiled-charsmap.ts";
 import {
   addIfMissing,
   readTokenizerFiles,
@@ -94,6 +95,8 @@ class LoadedTokenizer implements Tokenizer {
       // The library would treat its contents as special tokens of the text.
       additional_special_tokens: [],
     });
+    useCharsmaps(this.library.normalizer as LibraryNormalizer | null);
+    useWholeBytes(this.library.decoder as LibraryDecoder | null);
     // For decoding, the hidden control tokens get their true contents back (ids to text only).
     this.contents = this.library.model!.vocab;
     for (const { id, content } of added_tokens) this.contents[id] = content;
@@ -172,6 +175,52 @@ function runtimeDocument(document: TokenizerDocument): TokenizerDocument {
   };
 }
 
+/** The parts of the library's normalizers that are used here. */
+interface LibraryNormalizer {
+  normalize(text: string): string;
+  /** Of a `Precompiled` normalizer. */
+  charsmap?: string | null;
+  /** Of a `Sequence`. */
+  normalizers?: (LibraryNormalizer | null)[];
+}
+
+/** The library's `Precompiled` normalizer does not read its character map: one that does takes its place. */
+function useCharsmaps(normalizer: LibraryNormalizer | null): void {
+  if (normalizer === null) return;
+  if (typeof normalizer.charsmap === "string") {
+    normalizer.normalize = precompiledCharsmap(normalizer.charsmap, "tokenizer.json");
+  }
+  for (const part of normalizer.normalizers ?? []) useCharsmaps(part);
+}
+
+/** The parts of the library's decoders that are used here. */
+interface LibraryDecoder {
+  /** Of a `ByteFallback` decoder, among others. */
+  text_decoder?: { decode(bytes: Uint8Array): string };
+  config: { type?: string };
+  /** Of a `Sequence`. */
+  decoders?: (LibraryDecoder | null)[];
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Runs of byte tokens as the Python library decodes them: U+FEFF stays, and each byte of a run that is not UTF-8 is U+FFFD. */
+function useWholeBytes(decoder: LibraryDecoder | null): void {
+  if (decoder === null) return;
+  if (decoder.config.type === "ByteFallback") {
+    decoder.text_decoder = {
+      decode(bytes) {
+        try {
+          return strictUtf8.decode(bytes);
+        } catch {
+          return "\uFFFD".repeat(bytes.length);
+        }
+      },
+    };
+  }
+  for (const part of decoder.decoders ?? []) useWholeBytes(part);
+}
+
 type PreTokenizer = Record<string, unknown>;
 
 function agreeingPreTokenizer(preTokenizer: PreTokenizer | null): PreTokenizer | null {
@@ -189,6 +238,9 @@ function agreeingPreTokenizer(preTokenizer: PreTokenizer | null): PreTokenizer |
   // JavaScript's `\d` knows ASCII digits only; Rust's is_numeric is \p{N}.
   if (type === "Digits") return split(preTokenizer.individual_digits === true ? "\\p{N}" : "\\p{N}+");
   // JavaScript's `\s` differs from White_Space at U+0085 and U+FEFF; the library rewrites it in Split patterns only.
+  if (type === "WhitespaceSplit") {
+    return { type: "Split", pattern: { Regex: "\\s+" }, behavior: "Removed", invert: false };
+  }
   if (type === "ByteLevel" && preTokenizer.use_regex !== false && preTokenizer.add_prefix_space === false) {
     return {
       type: "Sequence",

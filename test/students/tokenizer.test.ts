@@ -190,6 +190,20 @@ describe("foreign tokenizer files", () => {
     expect(Object.keys(config.added_tokens_decoder)).toEqual(["0", "1", "2", "11", "12"]);
   });
 
+  it("byte tokens decode as in the Python library: U+FEFF stays, broken sequences are one mark a byte", async () => {
+    const bytes = [0xef, 0xbb, 0xbf, 0xc3, 0xa9].map((byte) => `<0x${byte.toString(16).toUpperCase()}>`);
+    const vocab = Object.fromEntries(["<unk>", "</s>", ...bytes, "a"].map((token, id) => [token, id]));
+    const document = {
+      added_tokens: [{ id: 1, content: "</s>", special: true }],
+      decoder: { type: "Sequence", decoders: [{ type: "ByteFallback" }, { type: "Fuse" }] },
+      model: { type: "BPE", vocab, merges: [], unk_token: "<unk>", byte_fallback: true },
+    };
+    const tokenizer = await loadTokenizer(await folderWith("bytes", { "tokenizer.json": document }));
+    expect(tokenizer.encode("\ufeffaé")).toEqual([2, 3, 4, 7, 5, 6]);
+    expect(tokenizer.decode([2, 3, 4, 7, 5, 6])).toBe("\ufeffaé");
+    expect(tokenizer.decode([5, 6, 5, 7])).toBe("\ufffd\ufffd\ufffda");
+  });
+
   const legacy = {
     "vocab.json": { a: 0, b: 1, ab: 2, "<|endoftext|>": 3, __proto__x: 4, constructor: 5 },
     "merges.txt": "#version: 0.2\na b\n",
@@ -261,6 +275,16 @@ describe.skipIf(!existsSync(vocabularies))(`true vocabularies (skipped without $
       98, 836, 470,
     ]);
     expect(tokenizer.withAddedTokens(["[1]"]).idOf("[1]")).toBe(50257);
+  });
+
+  it("T5's SentencePiece model gives the ids of transformers", async () => {
+    const tokenizer = await loadTokenizer(join(vocabularies, "t5"));
+    expect([tokenizer.endOfSequence, tokenizer.vocabularySize]).toEqual([1, 32_100]);
+    expect(tokenizer.encode(`${mixed} ﬁ ① a\u2581b x`)).toEqual([
+      3059, 65, 209, 2577, 16981, 6, 11949, 3, 2, 536, 2, 357, 3, 2, 278, 31, 17, 361, 209, 3, 9, 3, 115, 3,
+      226,
+    ]);
+    expect(tokenizer.decode(tokenizer.encode("Tom has 128 apples,\n ok."))).toBe("Tom has 128 apples, ok.");
   });
 
   it("GPT-NeoX keeps its tokens for runs of spaces", async () => {
