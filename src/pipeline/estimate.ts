@@ -271,7 +271,11 @@ async function measureScoring(student: Student, { encoded, markers }: RunStudent
 
 async function measureDecoding(student: Student, data: RunData, base: RunStudent, batchSize: number) {
   const prompts = spread(data.test, Math.min(batchSize, measuredSequences)).map(({ question }) => ({
-    prompt: inferencePrompt({ usesMarkers: true }, encodeQuestion(base.tokenizer, question), base.markers),
+    prompt: inferencePrompt(
+      { usesMarkers: true },
+      encodeQuestion(base.tokenizer, question, student.capabilities()),
+      base.markers,
+    ),
     context: [],
   }));
   const seconds = async (count: number, maxNewTokens: number): Promise<number> => {

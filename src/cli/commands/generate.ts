@@ -98,7 +98,7 @@ async function answer(asked: Asked, options: GenerateOptions, io: CliIo): Promis
   const { student, tokenizer, card, question } = asked;
   const asksPlainly = !card.usesMarkers && card.prefix === undefined;
   const markers = asksPlainly ? undefined : findMarkers(tokenizer, card.chunks);
-  const encoded = encodeQuestion(tokenizer, question);
+  const encoded = encodeQuestion(tokenizer, question, student.capabilities());
   const { contextLength } = student.capabilities();
   if (encoded.length + 2 > contextLength) {
     throw inputError(

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { StudentCapabilities } from "../../engine/engine.ts";
 import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import { checkLengths } from "../../method/items/batches.ts";
 import { answerItem, fullItem, rationaleItem, stageItems } from "../../method/items/build.ts";
@@ -51,7 +52,8 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
   const tokenizer = (await loadTokenizer(base.folder)).withAddedTokens(markerTokens(recipe.chunk.count));
   const markers = findMarkers(tokenizer, recipe.chunk.count);
   const probe = await context.engine.open(base.folder, { threads: recipe.threads });
-  const { contextLength, vocabularySize } = probe.capabilities();
+  const capabilities = probe.capabilities();
+  const { contextLength, vocabularySize } = capabilities;
   await probe.close();
   if (tokenizer.vocabularySize - markerTokens(recipe.chunk.count).length > vocabularySize) {
     throw inputError(
@@ -60,9 +62,9 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
       "The tokenizer belongs to another model: put the tokenizer.json of this model into the folder.",
     );
   }
-  const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale));
+  const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale, capabilities));
   const kept = checkContext(context, encoded, markers, contextLength);
-  checkQuestions(context, data, tokenizer, contextLength);
+  checkQuestions(context, data, tokenizer, capabilities);
   return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, contextLength };
 }
 
@@ -111,10 +113,11 @@ function checkQuestions(
   { recipe }: RunContext,
   data: RunData,
   tokenizer: RunStudent["tokenizer"],
-  contextLength: number,
+  capabilities: StudentCapabilities,
 ): void {
+  const { contextLength } = capabilities;
   for (const problem of [...data.dev, ...data.test]) {
-    const length = encodeQuestion(tokenizer, problem.question).length + 1;
+    const length = encodeQuestion(tokenizer, problem.question, capabilities).length + 1;
     if (length + 1 > contextLength) {
       throw inputError(
         `the question of problem ${problem.id} needs ${length} tokens, the student's context holds ${contextLength}`,
