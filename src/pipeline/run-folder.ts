@@ -92,6 +92,9 @@ export function recipeHash(recipe: Recipe): string {
     report: _report,
     methods: _methods,
     threads: _threads,
+    // The engines agree, so a run may go on with the other one.
+    engine: _engine,
+    torch: _torch,
     experiment: _experiment,
     ...rest
   } = recipe;

@@ -1,7 +1,7 @@
 /** The main path: rationales in, students and report out. Each line is a stage; each stage remembers what it has done. */
 
 import { methodPlans } from "../method/baselines/methods.ts";
-import type { MethodName } from "../method/baselines/plan.ts";
+import type { MethodName, MethodPlan } from "../method/baselines/plan.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "./context.ts";
 import { type Chunked, chunkStage } from "./stages/chunk.ts";
 import { dataStage } from "./stages/data.ts";
@@ -45,27 +45,7 @@ export async function runPipeline(context: RunContext, selection: RunSelection =
   for (const name of methods) {
     stopIfAsked(context, `before ${name}`);
     const plan = methodPlans[name];
-    const upstream: Upstream = {
-      model: base.base,
-      hash: base.hash,
-      optimizerSteps: 0,
-      trainedTokens: 0,
-      trainingSeconds: 0,
-    };
-    if (plan.startsFrom !== undefined) {
-      const start = outcome.trained.get(plan.startsFrom)!;
-      const chunked = await chunkOnce(context, outcome);
-      const probed = await probeOnce(context, outcome);
-      const { optimizerSteps, trainedTokens, trainingSeconds } = start.result;
-      Object.assign(upstream, { optimizerSteps, trainedTokens, trainingSeconds });
-      upstream.model = context.folder.student(plan.startsFrom);
-      upstream.hash = probed.hash;
-      upstream.boundaries = Object.fromEntries(
-        chunked.chunks.map((chunk) => [chunk.rationaleId, chunk.boundaries]),
-      );
-      const random = plan.needsSkips === "random" ? { seed: context.recipe.seed } : undefined;
-      upstream.skips = keptSteps(probed.skips, random);
-    }
+    const upstream = await upstreamOf(context, outcome, plan);
     outcome.trained.set(name, await trainStage(context, data, base, plan, upstream));
     if (until === "evaluate") {
       const { hash } = outcome.trained.get(name)!;
@@ -78,6 +58,32 @@ export async function runPipeline(context: RunContext, selection: RunSelection =
     if (until !== "chunk") await probeOnce(context, outcome);
   }
   return outcome;
+}
+
+/** What a method's training starts from: the base student, or an earlier method's with its chunks and skips. */
+export async function upstreamOf(
+  context: RunContext,
+  outcome: RunOutcome,
+  plan: MethodPlan,
+): Promise<Upstream> {
+  const { base } = outcome;
+  if (plan.startsFrom === undefined) {
+    return { model: base.base, hash: base.hash, optimizerSteps: 0, trainedTokens: 0, trainingSeconds: 0 };
+  }
+  const start = outcome.trained.get(plan.startsFrom)!;
+  const chunked = await chunkOnce(context, outcome);
+  const probed = await probeOnce(context, outcome);
+  const { optimizerSteps, trainedTokens, trainingSeconds } = start.result;
+  const random = plan.needsSkips === "random" ? { seed: context.recipe.seed } : undefined;
+  return {
+    model: context.folder.student(plan.startsFrom),
+    hash: probed.hash,
+    optimizerSteps,
+    trainedTokens,
+    trainingSeconds,
+    boundaries: Object.fromEntries(chunked.chunks.map((chunk) => [chunk.rationaleId, chunk.boundaries])),
+    skips: keptSteps(probed.skips, random),
+  };
 }
 
 async function chunkOnce(context: RunContext, outcome: RunOutcome): Promise<Chunked> {

@@ -40,12 +40,15 @@ export function growEmbedding(
       deviation[column]! += (old[row * width + column]! - mean[column]!) ** 2 / oldRows;
     }
   }
-  const random = new RandomStream(seed, "resize-embedding");
-  for (let row = oldRows; row < newRows; row++) {
-    for (let column = 0; column < width; column++) {
-      const noise = noiseShare * Math.sqrt(deviation[column]!) * random.normal();
-      grown[row * width + column] = mean[column]! + noise;
-    }
-  }
+  newRowNoise(newRows - oldRows, width, seed).forEach((normal, i) => {
+    const column = i % width;
+    grown[oldRows * width + i] = mean[column]! + noiseShare * Math.sqrt(deviation[column]!) * normal;
+  });
   return grown;
+}
+
+/** The standard normal draws of new rows: the same for every engine. [rows · width] */
+export function newRowNoise(rows: number, width: number, seed: number): Float64Array {
+  const random = new RandomStream(seed, "resize-embedding");
+  return Float64Array.from({ length: rows * width }, () => random.normal());
 }

@@ -4,7 +4,7 @@ Job folders: what is to be trained, decided and written by skipthink, read here 
     job.json              format, settings, and type and length of each array
     model/                the student to start from, Hugging Face layout
     student/              files that belong to the finished student (tokenizer, skipthink.json); its weights are written here
-    <array>.bin           little-endian arrays:
+    <array>.bin           little-endian arrays (offsets as float64, which is exact up to 2^53):
       tokens              the tokens of every item, one after the other: prompt, context, target
       items               where each item begins, and the end                          [items + 1]
       prompts, contexts   how many of its tokens are prompt and context                [items]
@@ -115,9 +115,9 @@ class Job:
     def step(self, index: int) -> PlannedStep:
         """Step `index`, 0-based. Its tokens are copied out of the map."""
         arrays = self._arrays
-        first, last = arrays["steps"][index], arrays["steps"][index + 1]
+        first, last = int(arrays["steps"][index]), int(arrays["steps"][index + 1])
         micro_batches = [
-            [self._sequence(s) for s in range(arrays["microBatches"][m], arrays["microBatches"][m + 1])]
+            [self._sequence(s) for s in range(int(arrays["microBatches"][m]), int(arrays["microBatches"][m + 1]))]
             for m in range(first, last)
         ]
         stage = int(arrays["stages"][index])

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from .batch import Batch
 from .errors import WorkerError
 
-# New rows differ from the mean by this share of each column's standard deviation (src/students/resize-embedding.ts).
+# New rows differ from the mean by this share of each column's standard deviation (src/students/grow-embedding.ts).
 _NOISE_SHARE = 0.02
 _DROPOUT_KEYS = ("dropout", "dropout_rate", "pdrop", "layerdrop")
 
@@ -69,11 +69,14 @@ class Student(nn.Module):
     @property
     def capabilities(self) -> dict[str, object]:
         config = cast(Any, self.model.config)
-        context = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        context = getattr(config, "max_position_embeddings", None)
+        if context is None:
+            # GPT-2 and T5; each side of T5 may take what the model was pretrained on.
+            context = getattr(config, "n_positions", 512) * (2 if self.encoder_decoder else 1)
         return {
             "family": config.model_type,
             "parameters": sum(p.numel() for p in self.model.parameters()),
-            "contextLength": context or 512,
+            "contextLength": context,
             "vocabularySize": cast(Any, self.model).get_input_embeddings().weight.shape[0],
             "encoderDecoder": self.encoder_decoder,
         }
@@ -108,7 +111,7 @@ def load_student(folder: Path, rows: int | None = None, noise: np.ndarray[Any, A
 
 
 def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:
-    """New rows: mean of the old ones plus the given noise, as src/students/resize-embedding.ts makes them."""
+    """New rows: mean of the old ones plus the given noise, as src/students/grow-embedding.ts makes them."""
     tables = [model.get_input_embeddings().weight, model.get_output_embeddings().weight]
     old = [table.detach().double() for table in tables]
     model.resize_token_embeddings(rows, mean_resizing=False)

@@ -1,14 +1,14 @@
 /** Single stages on a run folder that is there: its recipe is read from run.json, earlier stages are run or found done. */
-import { onnxEngine } from "../../engine/onnx/student.ts";
 import { type Recipe, recipeSchema } from "../../pipeline/config/schema.ts";
 import type { RunContext } from "../../pipeline/context.ts";
+import { engineOf } from "../../pipeline/engine.ts";
 import { RunFolder, type RunManifest } from "../../pipeline/run-folder.ts";
 import { inputError } from "../../util/errors.ts";
 import { type CliIo, reporterOf } from "../io.ts";
 import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { commandLine } from "./command-line.ts";
-import type { OutputOptions } from "./options.ts";
+import { type EngineOptions, type OutputOptions, withEngine } from "./options.ts";
 import { resumable } from "./run-recipe.ts";
 
 export interface ExistingRun {
@@ -26,18 +26,20 @@ export interface ExistingRun {
 export async function withExistingRun(
   path: string,
   words: readonly string[],
-  options: OutputOptions,
+  options: OutputOptions & EngineOptions,
   io: CliIo,
   work: (run: ExistingRun) => Promise<void>,
 ): Promise<void> {
   const folder = new RunFolder(path);
-  const { recipe, command } = await readManifest(folder);
+  const { recipe: written, command } = await readManifest(folder);
+  const recipe = withEngine(written, options);
+  const engine = engineOf(recipe, options.torchrun);
   const reporter = reporterOf(io, options.quiet ?? false);
   const interrupt = installInterruptHandler({
     announce: (message) => void io.stderr.write(`\n${message}\n`),
   });
   try {
-    const context = { folder, recipe, engine: onnxEngine, reporter, stopRequested: interrupt.stopRequested };
+    const context = { folder, recipe, engine, reporter, stopRequested: interrupt.stopRequested };
     await resumable(commandLine(words), () => work({ context, reporter, command }));
     reporter.finish();
   } catch (error) {
@@ -46,6 +48,7 @@ export async function withExistingRun(
     throw error;
   } finally {
     interrupt.uninstall();
+    await engine.close();
   }
 }
 

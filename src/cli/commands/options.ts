@@ -1,6 +1,7 @@
 /** Options that several commands share, and what they mean for a recipe. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
+import type { Recipe } from "../../pipeline/config/schema.ts";
 import { nearest } from "../../util/nearest.ts";
 
 export interface OutputOptions {
@@ -68,6 +69,31 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** `--engine` and what goes with it, on a run that is there. */
+export interface EngineOptions {
+  engine?: Recipe["engine"];
+  processes?: number;
+  /** Arguments after `--`. */
+  torchrun?: readonly string[];
+}
+
+export function addEngineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--engine <name>", "onnx or torch, in place of the recipe's").choices(["onnx", "torch"]),
+    )
+    .option("--processes <number>", "processes of the torch engine, one per GPU", wholeNumber(1, 64));
+}
+
+/** The recipe with the engine that the command line names. */
+export function withEngine(recipe: Recipe, { engine, processes }: EngineOptions): Recipe {
+  return {
+    ...recipe,
+    engine: engine ?? recipe.engine,
+    torch: { ...recipe.torch, processes: processes ?? recipe.torch.processes },
   };
 }
 

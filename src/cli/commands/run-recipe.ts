@@ -1,9 +1,9 @@
 /** The run that `demo` and `distill` share: recipe, folder, pipeline, report, and what is printed of them. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { onnxEngine } from "../../engine/onnx/student.ts";
 import { loadRecipe } from "../../pipeline/config/load.ts";
 import type { RunContext } from "../../pipeline/context.ts";
+import { engineOf } from "../../pipeline/engine.ts";
 import { estimateRun } from "../../pipeline/estimate.ts";
 import { runPipeline } from "../../pipeline/run.ts";
 import { openRunFolder } from "../../pipeline/run-folder.ts";
@@ -33,13 +33,14 @@ export interface RecipeRun {
 export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   const { options } = run;
   const { recipe, source } = await loadRecipe(run.recipe, run.overrides, { environment: io.environment });
+  const engine = engineOf(recipe);
   const reporter = reporterOf(io, options.quiet ?? false);
   const interrupt = installInterruptHandler({
     announce: (message) => void io.stderr.write(`\n${message}\n`),
   });
   try {
     if (options.dryRun) {
-      const estimate = await estimateRun(recipe, onnxEngine, reporter);
+      const estimate = await estimateRun(recipe, engine, reporter);
       reporter.finish();
       if (options.json) printJson(io, { dryRun: true, recipe: source, ...estimate });
       else printEstimate(estimate, io);
@@ -57,7 +58,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
     const context: RunContext = {
       folder,
       recipe,
-      engine: onnxEngine,
+      engine,
       reporter,
       stopRequested: interrupt.stopRequested,
     };
@@ -70,6 +71,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
     throw error;
   } finally {
     interrupt.uninstall();
+    await engine.close();
   }
 }
 

@@ -2,20 +2,58 @@
 import type { Command } from "commander";
 import type { MethodName } from "../../method/baselines/plan.ts";
 import { withPrerequisites } from "../../pipeline/config/methods.ts";
+import { writeTrainingJob } from "../../pipeline/job.ts";
 import { runPipeline } from "../../pipeline/run.ts";
+import { inputError } from "../../util/errors.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { withExistingRun } from "./existing-run.ts";
-import { addMethodOption, addOutputOptions, type OutputOptions } from "./options.ts";
+import {
+  addEngineOptions,
+  addMethodOption,
+  addOutputOptions,
+  type EngineOptions,
+  type OutputOptions,
+} from "./options.ts";
+
+interface TrainOptions extends OutputOptions, EngineOptions {
+  method?: MethodName[];
+  jobOnly?: string;
+}
 
 export function registerTrain(program: Command, io: CliIo): void {
   const command = program
     .command("train")
     .description("train a run's students; what a method starts from is trained first")
-    .argument("<run>", "run folder");
-  addOutputOptions(addMethodOption(command, "method to train; default: the recipe's"))
-    .addHelpText("after", "\nExample:\n  $ skipthink train runs/demo-1 --method cwt-ac")
-    .action(async (run: string, options: OutputOptions & { method?: MethodName[] }) => {
-      const words = ["train", run, ...(options.method ?? []).flatMap((name) => ["--method", name])];
+    .argument("<run>", "run folder")
+    .argument("[torchrun...]", "after --: arguments for torchrun (torch engine)");
+  addOutputOptions(
+    addEngineOptions(addMethodOption(command, "method to train; default: the recipe's")).option(
+      "--job-only <folder>",
+      "train nothing: write the training of one method as a job for torchrun -m skipthink_torch",
+    ),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ skipthink train runs/demo-1 --method cwt-ac
+  $ skipthink train runs/demo-1 --engine torch --processes 8
+  $ skipthink train runs/demo-1 --method full --engine torch --job-only jobs/full`,
+    )
+    .action(async (run: string, torchrun: string[], given: TrainOptions) => {
+      const options = { ...given, torchrun };
+      const words = [
+        "train",
+        run,
+        ...(options.method ?? []).flatMap((name) => ["--method", name]),
+        ...(options.engine === undefined ? [] : ["--engine", options.engine]),
+        ...(options.processes === undefined ? [] : ["--processes", String(options.processes)]),
+        ...(torchrun.length === 0 ? [] : ["--", ...torchrun]),
+      ];
+      if (options.jobOnly !== undefined) {
+        await writeJob(run, words, { ...options, jobOnly: options.jobOnly }, io);
+        return;
+      }
       await withExistingRun(run, words, options, io, async ({ context }) => {
         const methods = withPrerequisites(options.method ?? context.recipe.methods);
         const { trained } = await runPipeline(context, { methods, until: "train" });
@@ -31,4 +69,23 @@ export function registerTrain(program: Command, io: CliIo): void {
         printJson(io, { run: folder.path, stage: "train", methods: Object.fromEntries(results) });
       });
     });
+}
+
+/** `--job-only`: the plan of one method, for another machine. */
+async function writeJob(
+  run: string,
+  words: readonly string[],
+  options: TrainOptions & { jobOnly: string },
+  io: CliIo,
+): Promise<void> {
+  const { jobOnly, method = [] } = options;
+  if (method.length !== 1) {
+    throw inputError("a job trains one method", { key: "--method" }, "Name it, e.g. --method full.");
+  }
+  // Planning needs no GPU: earlier stages run on the embedded engine unless they are done.
+  await withExistingRun(run, words, { ...options, engine: "onnx" }, io, async ({ context }) => {
+    const job = await writeTrainingJob(context, method[0]!, jobOnly);
+    if (options.json) printJson(io, { job: jobOnly, method: method[0], ...job });
+    else io.stdout.write(`job     ${jobOnly}\nrun it  torchrun -m skipthink_torch ${jobOnly}\n`);
+  });
 }

@@ -374,6 +374,27 @@ const reportSchema = z
   .prefault({})
   .describe("How much of the run the report shows.");
 
+const torchSchema = z
+  .strictObject({
+    processes: count(1, 64).default(1).describe("Processes on this machine, one per GPU."),
+    sharding: z
+      .enum(["ddp", "fsdp"])
+      .default("ddp")
+      .describe("Several processes: each with a whole copy of the student (ddp), or with its share (fsdp)."),
+    precision: z
+      .enum(["float32", "bfloat16"])
+      .default("float32")
+      .describe("Precision of the forward and backward pass; weights and moments are float32 in both."),
+    gradientCheckpointing: z
+      .boolean()
+      .default(false)
+      .describe("Compute activations again in the backward pass: less memory, a third more work."),
+    compile: z.boolean().default(false).describe("Compile the transformer blocks with torch.compile."),
+    device: z.enum(["auto", "cpu", "cuda"]).default("auto").describe("auto: GPUs where there are any."),
+  })
+  .prefault({})
+  .describe("How the PyTorch engine computes.");
+
 export const recipeSchema = z
   .strictObject({
     name: z.string().min(1).max(120).default("skipthink").describe("Title of the run."),
@@ -395,6 +416,11 @@ export const recipeSchema = z
     experiment: experimentSchema
       .optional()
       .describe("A grid of runs for skipthink experiment; a single run ignores it."),
+    engine: z
+      .enum(["onnx", "torch"])
+      .default("onnx")
+      .describe("onnx: embedded, needs nothing else; torch: PyTorch, for GPUs and several machines."),
+    torch: torchSchema,
     seed: count(0, 0xffff_ffff).default(1).describe("Seed of every random stream."),
     threads: count(0, 1024).default(0).describe("Threads of the engine; 0: as many as physical cores."),
   })

@@ -1,0 +1,240 @@
+/**
+ * The worker's processes: started when first needed, one request at a time over a Unix socket, ended with the engine. They have
+ * a process group of their own, so Ctrl-C reaches skipthink alone, which finishes its step and saves.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SkipthinkError } from "../../util/errors.ts";
+import { type Arrays, encodeFrame, type Frame, FrameReader } from "./frames.ts";
+import { findPython, missingModule, setupCommand, workerEnvironment } from "./python.ts";
+
+export interface WorkerOptions {
+  /** Processes on this machine. */
+  processes: number;
+  device: "auto" | "cpu" | "cuda";
+  /** CPU threads of each process; 0: PyTorch's choice. */
+  threads: number;
+  /** Passed to torchrun. */
+  torchrunArguments: readonly string[];
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** What a rank writes about its failure (python: errors.py). */
+interface ErrorNote {
+  rank: number;
+  time: number;
+  message: string;
+  remedy: string | null;
+  /** It failed because another rank had. */
+  consequence: boolean;
+}
+
+interface Pending {
+  resolve(frame: Frame): void;
+  reject(error: Error): void;
+  onEvent: ((message: Record<string, unknown>) => void) | undefined;
+}
+
+/** What is kept of the processes' messages, for the error. */
+const keptOutput = 64 * 1024;
+const resumeRemedy = "The last checkpoint is intact: the same command with --resume goes on from it.";
+
+export class TorchWorker {
+  private readonly folder: string;
+  private readonly child: ChildProcess;
+  private readonly server: Server;
+  private socket: Socket | undefined;
+  private pending: Pending | undefined;
+  private failure: SkipthinkError | undefined;
+  private stderr = "";
+  private readonly killOnExit = (): void => this.kill();
+
+  private constructor(folder: string, server: Server, options: WorkerOptions) {
+    this.folder = folder;
+    this.server = server;
+    const environment = options.environment ?? process.env;
+    const python = findPython(environment);
+    this.child = spawn(python, workerArguments(join(folder, "socket"), folder, options), {
+      env: workerEnvironment(environment) as NodeJS.ProcessEnv,
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    });
+    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr = (this.stderr + text).slice(-keptOutput);
+    });
+    this.child.on("error", (error: NodeJS.ErrnoException) => {
+      const what = error.code === "ENOENT" ? `there is no Python at ${python}` : error.message;
+      this.fail(new SkipthinkError(what, { remedy: `Install it with: ${setupCommand}`, cause: error }));
+    });
+    // "close" comes when its messages have been read, too.
+    this.child.on("close", (code, signal) => this.fail(this.describeEnd(code, signal)));
+    process.once("exit", this.killOnExit);
+  }
+
+  /** Starts the processes and waits until rank 0 has called. @throws SkipthinkError saying what lacks */
+  static async start(options: WorkerOptions): Promise<TorchWorker> {
+    // Only this user can open the folder, hence the socket.
+    const folder = await mkdtemp(join(tmpdir(), "skipthink-torch-"));
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(join(folder, "socket"), resolve);
+    });
+    const worker = new TorchWorker(folder, server, options);
+    try {
+      await worker.connected();
+    } catch (error) {
+      await worker.stop();
+      throw error;
+    }
+    return worker;
+  }
+
+  /** One request and its reply; `onEvent` gets the messages before the reply. @throws SkipthinkError when the worker fails */
+  async request(
+    message: Record<string, unknown>,
+    arrays: Arrays = {},
+    onEvent?: (message: Record<string, unknown>) => void,
+  ): Promise<Frame> {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.pending !== undefined) throw new Error("a student is not safe for concurrent calls");
+    return await new Promise<Frame>((resolve, reject) => {
+      this.pending = { resolve, reject, onEvent };
+      this.child.ref();
+      this.socket!.ref();
+      for (const part of encodeFrame(message, arrays)) this.socket!.write(part);
+    });
+  }
+
+  /** Lets the worker end; kills what is left of it after a while. */
+  async stop(): Promise<void> {
+    process.off("exit", this.killOnExit);
+    this.socket?.end();
+    this.server.close();
+    if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) {
+      this.child.ref();
+      const timer = setTimeout(() => this.kill(), this.socket === undefined ? 0 : 5000);
+      await new Promise<void>((resolve) => this.child.once("close", () => resolve()));
+      clearTimeout(timer);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.pending = { resolve: () => undefined, reject, onEvent: undefined };
+      this.server.once("connection", (socket) => {
+        this.pending = undefined;
+        this.socket = socket;
+        const reader = new FrameReader();
+        socket.on("data", (bytes) => {
+          for (const frame of reader.push(bytes)) this.receive(frame);
+        });
+        // What ended the connection is told by the processes' end.
+        socket.on("error", () => undefined);
+        this.server.close();
+        this.idle();
+        resolve();
+      });
+    });
+  }
+
+  private receive(frame: Frame): void {
+    const pending = this.pending;
+    if (pending === undefined) return;
+    if (frame.message.event !== undefined) {
+      pending.onEvent?.(frame.message);
+      return;
+    }
+    this.pending = undefined;
+    this.idle();
+    const note = frame.message.error as ErrorNote | undefined;
+    if (note === undefined) pending.resolve(frame);
+    else if (note.consequence)
+      this.pending = pending; // the cause comes with the end of the processes
+    else pending.reject(noteError(note));
+  }
+
+  /** A worker that waits does not keep skipthink's process alive. */
+  private idle(): void {
+    this.child.unref();
+    (this.child.stderr as unknown as Socket).unref();
+    this.socket?.unref();
+  }
+
+  private fail(error: SkipthinkError): void {
+    this.failure ??= error;
+    const pending = this.pending;
+    this.pending = undefined;
+    pending?.reject(this.failure);
+  }
+
+  /** The error of the first rank that failed, whatever the others said after it. */
+  private describeEnd(code: number | null, signal: NodeJS.Signals | null): SkipthinkError {
+    const notes = readNotes(this.folder);
+    const cause = notes.find(({ consequence }) => !consequence);
+    if (cause !== undefined) return noteError(cause);
+    const lacks = missingModule(this.stderr);
+    if (lacks !== undefined) {
+      return new SkipthinkError(`Python has no package "${lacks}"`, {
+        remedy: `Install it with: ${setupCommand}`,
+      });
+    }
+    // torchrun: "exitcode  : -9 (pid: 123)" of the first rank that failed.
+    const killed = this.stderr.match(/rank\s*:\s*(\d+)[^\n]*\n\s*exitcode\s*:\s*-(\d+)/);
+    if (killed !== null || signal !== null) {
+      const who = killed === null ? "the PyTorch worker" : `rank ${killed[1]} of the PyTorch worker`;
+      const why = killed === null ? signal! : killed[2] === "9" ? "SIGKILL" : `signal ${killed[2]}`;
+      const hint = why === "SIGKILL" ? "The system does that when memory runs out. " : "";
+      return new SkipthinkError(`${who} was killed (${why})`, { remedy: `${hint}${resumeRemedy}` });
+    }
+    const last = this.stderr.trim().split("\n").at(-1)?.slice(0, 500) ?? "";
+    return new SkipthinkError(`the PyTorch worker ended with code ${code}${last && `: ${last}`}`, {
+      remedy: resumeRemedy,
+    });
+  }
+
+  private kill(): void {
+    if (this.child.pid === undefined) return;
+    try {
+      process.kill(-this.child.pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
+function noteError({ rank, message, remedy }: ErrorNote): SkipthinkError {
+  return new SkipthinkError(`PyTorch worker, rank ${rank}: ${message}`, { remedy: remedy ?? resumeRemedy });
+}
+
+/** Notes of the ranks that failed, first one first. */
+function readNotes(folder: string): ErrorNote[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /^error-rank-\d+\.json$/.test(name))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ErrorNote)
+    .sort((a, b) => a.time - b.time);
+}
+
+function workerArguments(socket: string, notes: string, options: WorkerOptions): string[] {
+  const { processes, torchrunArguments, device, threads } = options;
+  const worker = ["--serve", socket, "--notes", notes, "--device", device, "--threads", String(threads)];
+  if (processes === 1 && torchrunArguments.length === 0) return ["-m", "skipthink_torch", ...worker];
+  const launcher = torchrunArguments.some((word) => /^--(nnodes|rdzv|master|standalone)/.test(word))
+    ? []
+    : ["--standalone"];
+  return [
+    "-m",
+    "torch.distributed.run",
+    ...launcher,
+    `--nproc-per-node=${processes}`,
+    ...torchrunArguments,
+    "-m",
+    "skipthink_torch",
+    ...worker,
+  ];
+}

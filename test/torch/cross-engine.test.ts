@@ -1,0 +1,233 @@
+/**
+ * The same work on both engines. Needs Python with torch, so it runs by `npm run test:torch` (SKIPTHINK_TORCH=1) only; a plain
+ * test run shows it as skipped.
+ */
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine, Student, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
+import { onnxEngine } from "../../src/engine/onnx/student.ts";
+import { TorchEngine } from "../../src/engine/torch/student.ts";
+import { chunkRationales } from "../../src/method/chunk/chunk.ts";
+import type { EncodedRationale } from "../../src/method/items/encode.ts";
+import type { Markers } from "../../src/method/items/markers.ts";
+import { forcedJudge } from "../../src/method/probe/judge.ts";
+import { probeRationales } from "../../src/method/probe/probe.ts";
+import { RandomStream } from "../../src/util/random.ts";
+
+const golden = resolve(import.meta.dirname, "../golden");
+/** One student per family that is there. */
+const students = ["gpt2-tied", "llama-grouped", "qwen2-tied", "phi3-grouped", "t5-tied", "t5-gated"].filter(
+  (name) => existsSync(join(golden, name, "config.json")),
+);
+const minutes = 60_000;
+const steps = 50;
+
+const torch = new TorchEngine({
+  processes: 1,
+  device: "cpu",
+  threads: 1,
+  torchrunArguments: [],
+  precision: "float32",
+  sharding: "ddp",
+  gradientCheckpointing: false,
+  compile: false,
+});
+const folders: string[] = [];
+afterAll(async () => {
+  await torch.close();
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+}, minutes);
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "skipthink-cross-"));
+  folders.push(folder);
+  return folder;
+}
+
+/** Markers behind the stored vocabulary, so that the embeddings grow. */
+async function grown(name: string): Promise<{ folder: string; vocabulary: number; markers: Markers }> {
+  const folder = join(golden, name);
+  const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as { vocab_size: number };
+  const first = config.vocab_size;
+  return {
+    folder,
+    vocabulary: first + 5,
+    markers: { stages: [first, first + 1, first + 2], answer: first + 3, endOfChunk: first + 4 },
+  };
+}
+
+function rationales(vocabulary: number, count: number): EncodedRationale[] {
+  const random = new RandomStream(5, "cross-engine/rationales");
+  const tokens = (length: number): number[] => Array.from({ length }, () => 1 + random.below(vocabulary - 6));
+  return Array.from({ length: count }, (_, i) => ({
+    rationaleId: `r${i}`,
+    question: tokens(3 + random.below(6)),
+    steps: Array.from({ length: 4 + random.below(4) }, () => tokens(2 + random.below(5))),
+    arrow: [1],
+    answer: tokens(1),
+  }));
+}
+
+/** Ragged one-chunk items in two micro-batches of unequal weights. */
+function batch(vocabulary: number, index: number): WeightedSequence[][] {
+  const random = new RandomStream(7, `cross-engine/batch-${index % 5}`);
+  const tokens = (length: number): number[] => Array.from({ length }, () => random.below(vocabulary));
+  const weights = [0.3, 0.2, 0.1, 0.25, 0.15];
+  const sequences = weights.map((weight) => ({
+    prompt: tokens(1 + random.below(8)),
+    context: tokens(random.below(12)),
+    target: tokens(1 + random.below(20)),
+    weight,
+  }));
+  return [sequences.slice(0, 3), sequences.slice(3)];
+}
+
+async function withBoth<T>(
+  folder: string,
+  vocabularySize: number,
+  work: (student: Student) => Promise<T>,
+): Promise<[T, T]> {
+  const run = async (engine: Engine): Promise<T> => {
+    const student = await engine.open(folder, { vocabularySize, seed: 3, threads: 1 });
+    try {
+      return await work(student);
+    } finally {
+      await student.close();
+    }
+  };
+  return [await run(onnxEngine), await run(torch)];
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  return largest;
+}
+
+describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
+  it.each(students)(
+    "%s: the losses of 50 steps agree, and what the trained student says",
+    async (name) => {
+      const { folder, vocabulary, markers } = await grown(name);
+      const encoded = rationales(vocabulary, 12);
+      const [onnx, other] = await withBoth(folder, vocabulary, async (student) => {
+        const reports = [];
+        for (let step = 0; step < steps; step++) {
+          reports.push(await student.train(batch(vocabulary, step), 1e-3));
+        }
+        const options = {
+          count: 3,
+          search: "exact",
+          context: "shared",
+          sharedMarker: "answer",
+          maxSweeps: 5,
+        } as const;
+        const chunks = await chunkRationales(student, encoded, markers, options);
+        // The student's own greedy answer is gold, so that verdicts depend on what is removed.
+        const asked = encoded.map((one) => ({
+          prompt: [markers.answer, ...one.question],
+          context: [...one.steps.slice(0, chunks[0]!.boundaries.at(-2)).flat(), ...one.arrow],
+        }));
+        const written = await student.generate(asked, { maxNewTokens: 1, stopTokens: [] });
+        const probed = await probeRationales(
+          student,
+          encoded.map((one, i) => ({ ...one, answer: written[i]!.tokens })),
+          new Map(chunks.map(({ rationaleId, boundaries }) => [rationaleId, boundaries])),
+          markers,
+          forcedJudge(student),
+          {
+            decision: "cumulative",
+            onWrong: "keep",
+            answerChunk: "shown",
+            criterion: "answer",
+            maxNllRise: 0.1,
+          },
+        );
+        const sampled = await student.generate(asked, {
+          maxNewTokens: 6,
+          stopTokens: [2],
+          temperature: 0.8,
+          seed: 4,
+          batchSize: 5,
+        });
+        const sequences: TokenSequence[] = batch(vocabulary, 1).flat();
+        const scores = await student.score(sequences, { alsoTokens: [1, 4], maxTokensPerBatch: 60 });
+        const { family: _family, ...sizes } = student.capabilities();
+        return { reports, chunks, probed, sampled, scores, sizes };
+      });
+      expect(other.sizes).toEqual(onnx.sizes);
+      const losses = (found: typeof onnx): number[] => found.reports.map(({ loss }) => loss);
+      expect(losses(onnx).at(-1)!).toBeLessThan(losses(onnx)[0]! - 0.2);
+      expect(largestDifference(losses(onnx), losses(other))).toBeLessThan(1e-3);
+      onnx.reports.forEach((report, step) => {
+        const { loss: _l, gradientNorm, sequenceLosses, ...counts } = report;
+        const {
+          loss: _o,
+          gradientNorm: otherNorm,
+          sequenceLosses: others,
+          ...otherCounts
+        } = other.reports[step]!;
+        expect(otherCounts).toEqual(counts);
+        expect(Math.abs(otherNorm / gradientNorm - 1)).toBeLessThan(5e-3);
+        expect(largestDifference(others, sequenceLosses)).toBeLessThan(5e-3);
+      });
+      onnx.scores.forEach((score, i) => {
+        expect(largestDifference(other.scores[i]!.logProbabilities, score.logProbabilities)).toBeLessThan(
+          1e-2,
+        );
+        expect(other.scores[i]!.alsoLogProbabilities).toHaveLength(2);
+        score.alsoLogProbabilities.forEach((also, k) => {
+          expect(largestDifference(other.scores[i]!.alsoLogProbabilities[k]!, also)).toBeLessThan(1e-2);
+        });
+      });
+      expect(other.chunks.map(({ boundaries }) => boundaries)).toEqual(
+        onnx.chunks.map(({ boundaries }) => boundaries),
+      );
+      const verdicts = (found: typeof onnx) =>
+        found.probed.map(({ wholeRight, chunks }) => [wholeRight, chunks.map(({ skipped }) => skipped)]);
+      expect(verdicts(other)).toEqual(verdicts(onnx));
+      // A comparison of verdicts that are all alike would show nothing.
+      expect(new Set(onnx.probed.flatMap(({ chunks }) => chunks.map(({ skipped }) => skipped))).size).toBe(2);
+      expect(other.sampled).toEqual(onnx.sampled);
+    },
+    5 * minutes,
+  );
+
+  it(
+    "go on from each other's checkpoints, and load each other's models",
+    async () => {
+      const { folder, vocabulary } = await grown("gpt2-tied");
+      const open = (engine: Engine, from = folder) =>
+        engine.open(from, { vocabularySize: vocabulary, seed: 3, threads: 1 });
+      for (const [first, second] of [
+        [onnxEngine, torch],
+        [torch, onnxEngine],
+      ] as const) {
+        const target = await temporaryFolder();
+        const student = await open(first);
+        for (let step = 0; step < 3; step++) await student.train(batch(vocabulary, step), 1e-3);
+        await student.saveCheckpoint(join(target, "checkpoint"));
+        await student.saveModel(join(target, "model"));
+        const expected = [];
+        for (let step = 3; step < 6; step++)
+          expected.push((await student.train(batch(vocabulary, step), 1e-3)).loss);
+        await student.close();
+        const resumed = await open(second);
+        await resumed.loadCheckpoint(join(target, "checkpoint"));
+        const found = [];
+        for (let step = 3; step < 6; step++)
+          found.push((await resumed.train(batch(vocabulary, step), 1e-3)).loss);
+        await resumed.close();
+        expect(largestDifference(found, expected)).toBeLessThan(1e-4);
+        const loaded = await open(second, join(target, "model"));
+        expect((await loaded.train(batch(vocabulary, 3), 1e-3)).loss).toBeCloseTo(expected[0]!, 4);
+        await loaded.close();
+      }
+    },
+    2 * minutes,
+  );
+});
