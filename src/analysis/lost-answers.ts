@@ -1,0 +1,137 @@
+/**
+ * Where accuracy is lost between two students, one of which writes more of the rationale: which problems turn wrong or right,
+ * how the wrong ones fail, and whether it is the long problems. Reads the samples that evaluation stored.
+ */
+import type { Sample } from "../evaluate/evaluate.ts";
+import { mcNemarExact } from "../evaluate/statistics.ts";
+
+/** How a wrong answer is wrong. */
+export const failures = ["otherAnswer", "unreadable", "unfinished"] as const;
+export type Failure = (typeof failures)[number];
+
+export interface LostAnswers {
+  from: string;
+  to: string;
+  problems: number;
+  bothRight: number;
+  /** Right with `from`, wrong with `to`. */
+  lost: number;
+  /** Wrong with `from`, right with `to`. */
+  won: number;
+  bothWrong: number;
+  /** McNemar's exact test. */
+  pValue: number;
+  /** How `to` fails on the lost problems. */
+  failures: Record<Failure, number>;
+  /** Problems in three equal groups by how many tokens `from` wrote, shortest first. */
+  byLength: { tokens: [least: number, most: number]; problems: number; fromRight: number; toRight: number }[];
+  /** Mean tokens written on the lost problems, and on all. */
+  tokens: { fromLost?: number; toLost?: number; fromAll: number; toAll: number };
+  /** Lost problems, in the order of the test set. */
+  examples: LostExample[];
+}
+
+export interface LostExample {
+  id: string;
+  question: string;
+  answer: string;
+  failure: Failure;
+  from: ExampleOutput;
+  to: ExampleOutput;
+}
+
+export interface ExampleOutput {
+  text: string;
+  predicted: string | undefined;
+  tokens: number;
+}
+
+/** Characters of a text in inspect.json; the page cuts further. */
+const longestText = 4000;
+
+/**
+ * @param samples of both students on the same problems, in the same order
+ * @param maxNewTokens what generation was limited to
+ */
+export function lostAnswers(
+  from: { name: string; samples: readonly Sample[] },
+  to: { name: string; samples: readonly Sample[] },
+  options: { maxNewTokens: number; examples: number },
+): LostAnswers {
+  const pairs = from.samples.map((before, i) => ({ before, after: to.samples[i]! }));
+  if (pairs.length === 0 || pairs.some(({ before, after }) => before.id !== after?.id))
+    throw new RangeError("both students need samples of the same problems");
+  const lost = pairs.filter(({ before, after }) => before.correct && !after.correct);
+  const won = pairs.filter(({ before, after }) => !before.correct && after.correct);
+  const counts = Object.fromEntries(failures.map((failure) => [failure, 0])) as Record<Failure, number>;
+  for (const { after } of lost) counts[failureOf(after, options.maxNewTokens)] += 1;
+  return {
+    from: from.name,
+    to: to.name,
+    problems: pairs.length,
+    bothRight: pairs.filter(({ before, after }) => before.correct && after.correct).length,
+    lost: lost.length,
+    won: won.length,
+    bothWrong: pairs.filter(({ before, after }) => !before.correct && !after.correct).length,
+    pValue: mcNemarExact(lost.length, won.length),
+    failures: counts,
+    byLength: byLength(pairs),
+    tokens: {
+      ...(lost.length === 0
+        ? {}
+        : {
+            fromLost: mean(lost.map(({ before }) => before.tokens)),
+            toLost: mean(lost.map(({ after }) => after.tokens)),
+          }),
+      fromAll: mean(pairs.map(({ before }) => before.tokens)),
+      toAll: mean(pairs.map(({ after }) => after.tokens)),
+    },
+    examples: lost.slice(0, options.examples).map(({ before, after }) => ({
+      id: cut(before.id),
+      question: cut(before.question),
+      answer: cut(before.answer),
+      failure: failureOf(after, options.maxNewTokens),
+      from: output(before),
+      to: output(after),
+    })),
+  };
+}
+
+function failureOf(sample: Sample, maxNewTokens: number): Failure {
+  if (sample.predicted !== undefined) return "otherAnswer";
+  return sample.tokens >= maxNewTokens ? "unfinished" : "unreadable";
+}
+
+type Pair = { before: Sample; after: Sample };
+
+function byLength(pairs: readonly Pair[]): LostAnswers["byLength"] {
+  const sorted = [...pairs].sort((a, b) => a.before.tokens - b.before.tokens);
+  return [0, 1, 2].flatMap((third) => {
+    const group = sorted.slice(
+      Math.floor((third * sorted.length) / 3),
+      Math.floor(((third + 1) * sorted.length) / 3),
+    );
+    if (group.length === 0) return [];
+    return [
+      {
+        tokens: [group[0]!.before.tokens, group.at(-1)!.before.tokens] as [number, number],
+        problems: group.length,
+        fromRight: group.filter(({ before }) => before.correct).length,
+        toRight: group.filter(({ after }) => after.correct).length,
+      },
+    ];
+  });
+}
+
+function output({ text, predicted, tokens }: Sample): ExampleOutput {
+  return { text: cut(text), predicted: predicted === undefined ? undefined : cut(predicted), tokens };
+}
+
+/** The end of a text stays: the answer is there. */
+function cut(text: string): string {
+  return text.length <= longestText ? text : `…${text.slice(1 - longestText)}`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
