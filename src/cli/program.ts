@@ -9,6 +9,7 @@ import { registerEval } from "./commands/eval.ts";
 import { registerExperiment } from "./commands/experiment.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerGenerate } from "./commands/generate.ts";
+import { registerInspect } from "./commands/inspect.ts";
 import { registerProbe } from "./commands/probe.ts";
 import { registerRecipes } from "./commands/recipes.ts";
 import { registerReport } from "./commands/report.ts";
@@ -78,6 +79,7 @@ reached, 5 the run in the folder has another recipe, 130 interrupted.`,
   registerProbe(program, io);
   registerEval(program, io);
   registerReport(program, io);
+  registerInspect(program, io);
   registerGenerate(program, io);
   registerServe(program, io);
   registerExport(program, io);
