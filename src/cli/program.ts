@@ -14,6 +14,7 @@ import { registerProbe } from "./commands/probe.ts";
 import { registerRecipes } from "./commands/recipes.ts";
 import { registerReport } from "./commands/report.ts";
 import { registerServe } from "./commands/serve.ts";
+import { registerTasks } from "./commands/tasks.ts";
 import { registerTeach } from "./commands/teach.ts";
 import { registerTrain } from "./commands/train.ts";
 import { type CliIo, processIo } from "./io.ts";
@@ -70,6 +71,7 @@ reached, 5 the run in the folder has another recipe, 130 interrupted.`,
       outputError: () => undefined,
     });
   registerDemo(program, io);
+  registerTasks(program, io);
   registerTeach(program, io);
   registerDistill(program, io);
   registerExperiment(program, io);

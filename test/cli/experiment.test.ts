@@ -14,7 +14,7 @@ beforeAll(async () => {
   await writeFile(
     recipe,
     tinyRecipe([
-      "methods: [full, step-by-step, icot, cwt-ac]",
+      "methods: [full, cwt-ac]",
       "train: { budget: { unit: epochs, amount: 1 } }",
       "experiment:",
       "  seeds: [1]",
@@ -48,20 +48,18 @@ describe("experiment", () => {
     };
     expect(json.rows.map(({ method, budget }) => [method, budget])).toEqual([
       ["full", "recipe's"],
-      ["step-by-step", "recipe's"],
-      ["icot", "recipe's"],
       ["cwt-ac", "recipe's"],
       ["full", "cwt-ac's trained tokens"],
     ]);
     expect(json.failures).toHaveLength(2);
     const trained = (row: number): number => (json.rows[row]!.trainedTokens as { mean: number }).mean;
-    expect(trained(4)).toBeGreaterThanOrEqual(trained(3));
-    expect(trained(4)).toBeLessThan(trained(3) * 1.5);
+    expect(trained(2)).toBeGreaterThanOrEqual(trained(1));
+    expect(trained(2)).toBeLessThan(trained(1) * 1.5);
     for (const file of ["table.md", "table.csv", "results.json", "experiment.html"])
       expect(existsSync(join(out, file)), file).toBe(true);
     expect(await readFile(join(out, "table.md"), "utf8")).toContain("## Failed cells");
     const events = join(out, "cells/two-seed-1/tensorboard");
-    expect((await readdir(events)).sort()).toEqual(["cwt-ac", "full", "icot", "step-by-step"]);
+    expect((await readdir(events)).sort()).toEqual(["cwt-ac", "full"]);
 
     const again = await runBuilt(["experiment", recipe, "--out", out, "--only", "M=two", "--tensorboard"]);
     expect(again.code, again.stderr).toBe(0);
@@ -97,7 +95,7 @@ describe("experiment", () => {
     expect(estimate.settings.map(({ cells }) => cells)).toEqual([2, 2]);
     expect(estimate.totalSeconds).toBeGreaterThan(0);
     expect(existsSync(out)).toBe(false);
-  });
+  }, 180_000);
 
   it.each([
     [["--seeds", "1,x"], /"x" is not a seed/],

@@ -45,7 +45,7 @@ describe("loadRecipe: refusals", () => {
       'Did you mean "train.learningRate"?',
     );
     expect((await failure(load("task: {}\nreport: { zebra: 1 }\n"))).remedy).toBe(
-      "Take it out. Keys of report: rationales, problems.",
+      "Take it out. Keys of report: rationales, problems, tensorboard.",
     );
   });
 

@@ -1,6 +1,6 @@
 /** The recipes that come with the package: list, copy and validate them. Printing is the command's job. */
 import { access, constants, copyFile, mkdir, readFile, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { loadRecipe } from "../../pipeline/config/load.ts";
 import type { Recipe } from "../../pipeline/config/schema.ts";
 import { shippedRecipeNames, shippedRecipePath } from "../../pipeline/config/shipped.ts";
@@ -43,7 +43,7 @@ export async function copyRecipe(name: string, target: string): Promise<string> 
     throw inputError(`no recipe is named "${name}"`, {}, `${hint}Recipes: ${names.join(", ")}.`);
   }
   const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;
-  const path = resolve(isFolder ? join(target, `${name}.yaml`) : target);
+  const path = resolve(isFolder ? join(target, `${basename(name)}.yaml`) : target);
   await mkdir(dirname(path), { recursive: true });
   try {
     await copyFile(shippedRecipePath(name), path, constants.COPYFILE_EXCL);

@@ -87,7 +87,7 @@ function readTree(document: Document, file: string): Mapping {
 async function findRecipe(pathOrName: string, workingFolder: string): Promise<string> {
   const looksLikePath = /[\\/]|\.(ya?ml|json)$/i.test(pathOrName);
   const names = await shippedRecipeNames();
-  if (!looksLikePath && names.includes(pathOrName)) return shippedRecipePath(pathOrName);
+  if (names.includes(pathOrName)) return shippedRecipePath(pathOrName);
   const path = resolve(workingFolder, pathOrName);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) {

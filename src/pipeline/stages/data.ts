@@ -4,6 +4,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { loadDataset } from "../../rationale/dataset.ts";
 import { readRationales, writeRationales } from "../../rationale/rationale.ts";
 import { normalizeGold } from "../../tasks/answers/answers.ts";
+import { benchmarkSources, isBenchmark } from "../../tasks/benchmarks/sources.ts";
 import { builtinTask, generateBuiltin } from "../../tasks/builtin/index.ts";
 import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
 import { inputError } from "../../util/errors.ts";
@@ -79,7 +80,7 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
       throw inputError(
         "the data file is not there",
         { file: path },
-        "Check data.train, data.dev and data.test in the recipe.",
+        missingDataRemedy(recipe.data!.answerKind),
       );
     }
     const hash = createHash("sha256");
@@ -87,6 +88,14 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
     hashes[path] = hash.digest("hex").slice(0, 16);
   }
   return hashes;
+}
+
+/** A benchmark's files are made from those that its authors publish. */
+function missingDataRemedy(answerKind: AnswerKind): string {
+  const check = "Check data.train, data.dev and data.test in the recipe.";
+  if (!isBenchmark(answerKind)) return check;
+  const { url } = benchmarkSources[answerKind];
+  return `${check} skipthink tasks prepare ${answerKind} makes it from the authors' files (${url}), skipthink teach the rationales.`;
 }
 
 async function makeData(
