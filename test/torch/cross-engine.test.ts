@@ -55,7 +55,13 @@ async function grown(name: string): Promise<{ folder: string; vocabulary: number
   return {
     folder,
     vocabulary: first + 5,
-    markers: { stages: [first, first + 1, first + 2], answer: first + 3, endOfChunk: first + 4 },
+    markers: {
+      stages: [first, first + 1, first + 2],
+      answer: first + 3,
+      endOfChunk: first + 4,
+      label: [],
+      rationale: [],
+    },
   };
 }
 
