@@ -33,7 +33,14 @@ function recallDrill(random: RandomStream): Drill {
 function pairs(random: RandomStream, { people, values }: Facts): Drill {
   const joint = random.pick([
     ...[" ", ": ", " = ", " has ", " has the ", " likes the ", " is at the ", " now has the "],
-    ...[" is in the ", " is holding the ", " has found a ", " now is in the "],
+    ...[
+      " is in the ",
+      " is in the ",
+      " is holding the ",
+      " is holding a ",
+      " has found a ",
+      " now is in the ",
+    ],
   ]);
   const end = random.pick([", ", "; ", ". "]);
   const told = people.map((name, i) => `${name}${joint}${values[i]}`);
@@ -127,8 +134,24 @@ function toggleDrill(random: RandomStream): Drill {
   return { context: start, target: spaced(steps) };
 }
 
+/** Sides and flips in few words: the easy beginning of the coin. */
+function shortCoins(random: RandomStream): Drill {
+  const form = random.pick<(side: Side, changes: boolean, end: Side) => string>([
+    (side, changes, end) => `${side}, ${changes ? "flip" : "no flip"}: ${end}.`,
+    (side, changes, end) => `${side} up, ${changes ? "flips" : "does not flip"}, ${end} up.`,
+    (side, changes, end) => `It is ${side}. ${changes ? "A flip" : "No flip"}, so it is ${end}.`,
+  ]);
+  const lines = Array.from({ length: random.between(6, 12) }, () => {
+    const side: Side = chance(random, 0.5) ? "heads" : "tails";
+    const changes = chance(random, 0.5);
+    return form(side, changes, changes ? otherSide(side) : side);
+  });
+  return { context: lines[0]!, target: spaced(lines.slice(1)) };
+}
+
 /** Coins that know nothing of each other: a side, one person, the side after it. */
 function coinDrill(random: RandomStream): Drill {
+  if (chance(random, 0.4)) return shortCoins(random);
   const say = random.pick<(side: Side) => string>([
     (side) => `the coin is ${side} up`,
     (side) => `it is ${side} up`,
@@ -210,13 +233,13 @@ function orderDrill(random: RandomStream): Drill {
 }
 
 const drills: readonly { weight: number; write(random: RandomStream): Drill }[] = [
-  { weight: 10, write: recallDrill },
+  { weight: 16, write: recallDrill },
   { weight: 3, write: actsDrill },
-  { weight: 5, write: latestDrill },
+  { weight: 4, write: latestDrill },
   { weight: 2, write: toggleDrill },
-  { weight: 5, write: coinDrill },
-  { weight: 8, write: swapDrill },
-  { weight: 3, write: choiceDrill },
+  { weight: 8, write: coinDrill },
+  { weight: 6, write: swapDrill },
+  { weight: 2, write: choiceDrill },
   { weight: 1, write: endingDrill },
   { weight: 2, write: joiningDrill },
   { weight: 1, write: orderDrill },
