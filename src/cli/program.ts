@@ -63,6 +63,8 @@ Examples:
 Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failure, 2 usage or input, 3 teacher, 4 budget
 reached, 5 the run in the folder has another recipe, 130 interrupted.`,
     )
+    // A command and its own commands may have options of one name: each takes those behind its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),

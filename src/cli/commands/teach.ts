@@ -30,6 +30,7 @@ interface TeachCommandOptions extends OutputOptions {
 export function registerTeach(program: Command, io: CliIo): void {
   const command = program
     .command("teach")
+    .enablePositionalOptions()
     .description("have a teacher write rationales, and keep those with the right answer")
     .argument("[config]", "YAML or JSON file (docs/teacher.md); without it, the options below say everything")
     .option("--out <folder>", "folder of the answers; one of an earlier run is gone on with")
