@@ -19,9 +19,14 @@ import { RandomStream } from "../../src/util/random.ts";
 
 const golden = resolve(import.meta.dirname, "../golden");
 /** One student per family that is there. */
-const students = ["gpt2-tied", "llama-grouped", "qwen2-tied", "phi3-grouped", "t5-tied", "t5-gated"].filter(
-  (name) => existsSync(join(golden, name, "config.json")),
-);
+const students = [
+  "gpt2-tied",
+  "llama-grouped",
+  "qwen2-tied",
+  "phi3-grouped",
+  "../golden-t5/relu-tied",
+  "../golden-t5/gated-untied",
+].filter((name) => existsSync(join(golden, name, "config.json")));
 const minutes = 60_000;
 const steps = 50;
 

@@ -117,7 +117,10 @@ class Job:
         arrays = self._arrays
         first, last = int(arrays["steps"][index]), int(arrays["steps"][index + 1])
         micro_batches = [
-            [self._sequence(s) for s in range(int(arrays["microBatches"][m]), int(arrays["microBatches"][m + 1]))]
+            [
+                self._sequence(s)
+                for s in range(int(arrays["microBatches"][m]), int(arrays["microBatches"][m + 1]))
+            ]
             for m in range(first, last)
         ]
         stage = int(arrays["stages"][index])

@@ -19,6 +19,8 @@ class Score:
     is_argmax: npt.NDArray[np.uint8]
     # [also tokens, target length + 1]
     also: npt.NDArray[np.float32]
+    # The most likely token other than the target, where asked for. [target length]
+    alternatives: npt.NDArray[np.int32]
 
 
 @dataclass
@@ -30,7 +32,11 @@ class ScoreCounts:
 
 
 def score(
-    runner: Runner, sequences: Sequence[TokenSequence], also: Sequence[int], max_tokens: int
+    runner: Runner,
+    sequences: Sequence[TokenSequence],
+    also: Sequence[int],
+    max_tokens: int,
+    alternatives: bool = False,
 ) -> tuple[list[Score], ScoreCounts]:
     """Scores in the order given, on rank 0; other ranks return nothing."""
     ranks = runner.ranks
@@ -59,6 +65,7 @@ def score(
             log_probabilities = torch.log_softmax(logits, dim=-1)
             chosen = log_probabilities.gather(1, batch.targets[:, None])[:, 0].cpu().numpy()
             argmax = (logits.argmax(dim=-1) == batch.targets).cpu().numpy()
+            others = _best_other(logits, batch.targets) if alternatives else None
             extra = log_probabilities.index_select(1, also_tokens).cpu().numpy()
             for row, index in enumerate(indices):
                 start, end = batch.offsets[row], batch.offsets[row + 1]
@@ -66,6 +73,7 @@ def score(
                     log_probabilities=chosen[start : end - 1],
                     is_argmax=argmax[start : end - 1].astype(np.uint8),
                     also=np.ascontiguousarray(extra[start:end].T),
+                    alternatives=np.zeros(0, np.int32) if others is None else others[start : end - 1],
                 )
             counts.passes += 1
             counts.tokens += batch.tokens
@@ -75,3 +83,9 @@ def score(
     together = {index: one for part, _ in gathered for index, one in part.items()}
     total = ScoreCounts(sum(c.passes for _, c in gathered), sum(c.tokens for _, c in gathered))
     return [together[index] for index in range(len(sequences))], total
+
+
+def _best_other(logits: torch.Tensor, targets: torch.Tensor) -> npt.NDArray[np.int32]:
+    """The most likely token other than each target. [supervised]"""
+    masked = logits.scatter(1, targets[:, None], float("-inf"))
+    return masked.argmax(dim=-1).cpu().numpy().astype(np.int32)

@@ -153,12 +153,13 @@ def _train(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) ->
 
 def _score(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) -> Reply:
     sequences = [TokenSequence(p, c, t) for p, c, t in _split(arrays, ("prompt", "context", "target"))]
-    found, counts = score(runner, sequences, request["alsoTokens"], request["maxTokens"])
+    found, counts = score(runner, sequences, request["alsoTokens"], request["maxTokens"], request["alternatives"])
     nothing = np.zeros(0, np.float32)
     return {"forwardPasses": counts.passes, "scoredTokens": counts.tokens}, {
         "logProbabilities": np.concatenate([nothing, *(one.log_probabilities for one in found)]),
         "isArgmax": np.concatenate([np.zeros(0, np.uint8), *(one.is_argmax for one in found)]),
         "also": np.concatenate([nothing, *(one.also.ravel() for one in found)]),
+        "alternatives": np.concatenate([np.zeros(0, np.int32), *(one.alternatives for one in found)]),
     }
 
 

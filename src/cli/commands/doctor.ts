@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { createSession, run, Tensor } from "../../engine/onnx/session.ts";
 import { onnxEngine } from "../../engine/onnx/student.ts";
+import { checkTorch, setupCommand } from "../../engine/torch/python.ts";
 import { Graph } from "../../graph/graph.ts";
 import { linear } from "../../graph/operators/matmul.ts";
 import { builtinBaseFolder } from "../../pipeline/stages/student.ts";
@@ -58,6 +59,7 @@ export function registerDoctor(program: Command, io: CliIo): void {
         checkMemory(),
         await checkDisk(),
         ...(await checkSharedMemory()),
+        await checkTorchEngine(),
       ];
       const missing = checks.filter(({ state }) => state === "missing");
       if (options.json) {
@@ -231,6 +233,29 @@ async function checkSharedMemory(): Promise<Check[]> {
       values: { totalBytes: total },
     },
   ];
+}
+
+/** Optional: without it everything runs on the embedded engine. */
+async function checkTorchEngine(): Promise<Check> {
+  const name = "torch engine";
+  try {
+    const { python, torch, transformers, gpus } = await checkTorch();
+    const devices = gpus.length === 0 ? "no GPU" : `${gpus.length} × ${gpus[0]}`;
+    return {
+      name,
+      state: "ok",
+      text: `Python ${python}, torch ${torch}, transformers ${transformers}, ${devices}`,
+      values: { installed: true, python, torch, transformers, gpus: gpus.length },
+    };
+  } catch (error) {
+    if (!(error instanceof SkipthinkError)) throw error;
+    return {
+      name,
+      state: "hint",
+      text: `not installed, needed only for --engine torch: ${error.message}. ${error.remedy ?? ""}`,
+      values: { installed: false, command: setupCommand },
+    };
+  }
 }
 
 function failed(name: string, error: unknown): Check {

@@ -122,10 +122,11 @@ export class TorchStudent implements Student {
   async score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<SequenceScore[]> {
     this.checkLengths(sequences);
     const alsoTokens = [...(options.alsoTokens ?? [])];
+    const alternatives = options.alternatives ?? false;
     const maxTokens = options.maxTokensPerBatch ?? defaultTokensPerBatch;
     if (sequences.length === 0) return [];
     const { message, arrays } = await this.worker.request(
-      { operation: "score", student: this.id, alsoTokens, maxTokens },
+      { operation: "score", student: this.id, alsoTokens, maxTokens, alternatives },
       packSequences(sequences),
     );
     this.count.forwardPasses += message.forwardPasses as number;
@@ -134,6 +135,7 @@ export class TorchStudent implements Student {
     const logProbabilities = arrays.logProbabilities as Float32Array;
     const isArgmax = arrays.isArgmax as Uint8Array;
     const also = arrays.also as Float32Array;
+    const others = arrays.alternatives as Int32Array;
     let at = 0;
     let alsoAt = 0;
     return sequences.map(({ target: { length } }) => {
@@ -142,6 +144,7 @@ export class TorchStudent implements Student {
       return {
         logProbabilities: logProbabilities.subarray(from, at),
         isArgmax: isArgmax.subarray(from, at),
+        ...(alternatives ? { alternatives: others.subarray(from, at) } : {}),
         alsoLogProbabilities: alsoTokens.map(() => {
           alsoAt += length + 1;
           return also.subarray(alsoAt - length - 1, alsoAt);

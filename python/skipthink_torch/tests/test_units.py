@@ -1,0 +1,125 @@
+"""Reading jobs, dealing out sequences, frames, and the loss itself."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from skipthink_torch import frames
+from skipthink_torch.batch import TokenSequence, share_step
+from skipthink_torch.errors import WorkerError, describe, is_consequence
+from skipthink_torch.job import Job
+from skipthink_torch.ranks import Ranks
+from skipthink_torch.student import Compute, load_student
+from skipthink_torch.training import AdamWOptions, Runner
+
+
+def sequence(prompt: int, context: int, target: int, weight: float = 1.0) -> TokenSequence:
+    tokens = np.arange(prompt + context + target) % 50 + 1
+    return TokenSequence(
+        tokens[:prompt], tokens[prompt : prompt + context], tokens[prompt + context :], weight
+    )
+
+
+def runner(folder: Path, **compute: Any) -> Runner:
+    return Runner(load_student(folder), AdamWOptions(), Compute(**compute), Ranks(0, 1, torch.device("cpu")))
+
+
+def test_job_reads_steps(make_job: Any) -> None:
+    job = Job(make_job("job"))
+    assert len(job) == 24
+    step = job.step(0)
+    assert [len(micro) for micro in step.micro_batches] == [3, 2]
+    assert [len(job.step(5).micro_batches[0]), step.stage, step.learning_rate] == [1, "answer", 1e-3]
+    first = step.micro_batches[0][0]
+    assert [len(first.prompt), len(first.context), len(first.target)] == [2, 0, 9]
+    # Step 1 begins with the item that is second in step 0.
+    again = job.step(1).micro_batches[0][0]
+    assert np.array_equal(again.target, step.micro_batches[0][1].target)
+
+
+def test_job_refuses_what_is_not_whole(make_job: Any, tmp_path: Path) -> None:
+    folder = make_job("job")
+    path = folder / "tokens.bin"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(WorkerError, match=r"tokens\.bin has \d+ bytes, not"):
+        Job(folder)
+    (folder / "job.json").write_text(json.dumps({"format": 7}), "utf-8")
+    with pytest.raises(WorkerError, match="format 7"):
+        Job(folder)
+    with pytest.raises(WorkerError, match="no job folder"):
+        Job(tmp_path)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 8])
+def test_every_sequence_goes_to_one_rank(world: int) -> None:
+    lengths = [[9, 8, 8], [5, 5, 2]]
+    shares = share_step(lengths, world)
+    flat = [length for micro in lengths for length in micro]
+    assert sorted(index for rank in shares for micro in rank for index in micro) == list(range(6))
+    for micro in (m for rank in shares for m in rank):
+        assert len(micro) * max(flat[index] for index in micro) <= 27
+
+
+def test_one_rank_takes_the_plan_as_it_is() -> None:
+    assert share_step([[3, 9], [2]], 1) == [[[0, 1], [2]]]
+
+
+def test_frames_come_back() -> None:
+    left, right = socket.socketpair()
+    arrays = {
+        "tokens": np.arange(5, dtype=np.int32),
+        "weights": np.array([0.5]),
+        "none": np.zeros(0, np.uint8),
+    }
+    frames.send(left, {"operation": "train", "n": 3}, arrays)
+    left.close()
+    received = frames.receive(right)
+    assert received is not None
+    message, found = received
+    assert message == {"operation": "train", "n": 3}
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+    assert frames.receive(right) is None
+
+
+def test_loss_is_the_weighted_mean_of_transformers(model_folder: Path) -> None:
+    sequences = [sequence(3, 2, 5, 0.7), sequence(1, 0, 9, 0.3)]
+    model = AutoModelForCausalLM.from_pretrained(model_folder).eval()
+    expected = 0.0
+    for one in sequences:
+        ids = torch.tensor(np.concatenate((one.prompt, one.context, one.target)))[None]
+        labels = ids.clone()
+        labels[:, : -len(one.target)] = -100
+        expected += one.weight * model(ids, labels=labels).loss.item()
+    assert runner(model_folder).train([sequences], 1e-3).loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_micro_batches_add_up(model_folder: Path) -> None:
+    sequences = [sequence(3, 2, 5, 0.5), sequence(1, 0, 9, 0.2), sequence(4, 4, 1, 0.3)]
+    whole, cut = runner(model_folder), runner(model_folder)
+    for _ in range(3):
+        one, other = whole.train([sequences], 1e-3), cut.train([sequences[:1], sequences[1:]], 1e-3)
+        assert other.loss == pytest.approx(one.loss, abs=1e-5)
+        assert other.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("compute", [{"gradient_checkpointing": True}, {"precision": "bfloat16"}])
+def test_other_ways_to_compute_train_too(model_folder: Path, compute: dict[str, Any]) -> None:
+    sequences = [sequence(3, 2, 5, 0.7), sequence(1, 0, 9, 0.3)]
+    plain, other = runner(model_folder), runner(model_folder, **compute)
+    for _ in range(3):
+        expected, found = plain.train([sequences], 1e-3).loss, other.train([sequences], 1e-3).loss
+        assert found == pytest.approx(expected, abs=1e-5 if "precision" not in compute else 0.05)
+
+
+def test_a_lost_connection_is_no_cause() -> None:
+    assert is_consequence(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:123"))
+    assert not is_consequence(WorkerError("connection closed"))
+    assert describe(MemoryError())["message"] == "MemoryError: MemoryError"
+    out = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GiB")
+    assert "gradientCheckpointing" in str(describe(out)["remedy"])
