@@ -1,0 +1,75 @@
+/** Where accuracy is lost, on samples with a known outcome. */
+import { describe, expect, it } from "vitest";
+import { lostAnswers } from "../../src/analysis/lost-answers.ts";
+import type { Sample } from "../../src/evaluate/evaluate.ts";
+
+function sample(id: number, correct: boolean, tokens: number, predicted: string | undefined = "3"): Sample {
+  return {
+    id: `p${id}`,
+    question: `question ${id}`,
+    answer: "3",
+    text: `text ${id}`,
+    predicted,
+    correct,
+    tokens,
+  };
+}
+
+const before = [true, true, true, false, true, false].map((correct, i) => sample(i, correct, 10 * (i + 1)));
+const after = [
+  sample(0, true, 5),
+  sample(1, false, 6, "4"),
+  { ...sample(2, false, 64), predicted: undefined },
+  sample(3, true, 7),
+  { ...sample(4, false, 9), predicted: undefined },
+  sample(5, false, 8, "5"),
+];
+const options = { maxNewTokens: 64, examples: 2 };
+
+describe("lost answers", () => {
+  it("are counted with how they fail", () => {
+    const found = lostAnswers({ name: "full", samples: before }, { name: "stt", samples: after }, options);
+    expect(found).toMatchObject({
+      from: "full",
+      to: "stt",
+      problems: 6,
+      bothRight: 1,
+      lost: 3,
+      won: 1,
+      bothWrong: 1,
+      pValue: 0.625,
+      failures: { otherAnswer: 1, unreadable: 1, unfinished: 1 },
+      tokens: { fromLost: (20 + 30 + 50) / 3, toLost: (6 + 64 + 9) / 3, fromAll: 35, toAll: 99 / 6 },
+    });
+    expect(found.byLength).toEqual([
+      { tokens: [10, 20], problems: 2, fromRight: 2, toRight: 1 },
+      { tokens: [30, 40], problems: 2, fromRight: 1, toRight: 1 },
+      { tokens: [50, 60], problems: 2, fromRight: 1, toRight: 0 },
+    ]);
+    expect(found.examples.map(({ id, failure }) => [id, failure])).toEqual([
+      ["p1", "otherAnswer"],
+      ["p2", "unfinished"],
+    ]);
+  });
+
+  it("keep the end of endless texts", () => {
+    const endless = { ...after[1]!, text: `${"a".repeat(1e6)}--> 4` };
+    const { examples } = lostAnswers(
+      { name: "full", samples: [before[1]!] },
+      { name: "stt", samples: [endless] },
+      options,
+    );
+    expect(examples[0]!.to.text).toMatch(/^…a+--> 4$/);
+    expect(examples[0]!.to.text).toHaveLength(4000);
+  });
+
+  it("refuse samples of other problems", () => {
+    const other = after.map((one, i) => sample(i + 1, one.correct, one.tokens));
+    expect(() => lostAnswers({ name: "a", samples: before }, { name: "b", samples: other }, options)).toThrow(
+      RangeError,
+    );
+    expect(() => lostAnswers({ name: "a", samples: before }, { name: "b", samples: [] }, options)).toThrow(
+      RangeError,
+    );
+  });
+});
