@@ -2,13 +2,17 @@
  * The same work on both engines. Needs Python with torch, so it runs by `npm run test:torch` (SKIPTHINK_TORCH=1) only; a plain
  * test run shows it as skipped.
  */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Engine, Student, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
 import { onnxEngine } from "../../src/engine/onnx/student.ts";
+import { JobWriter, jobEngine } from "../../src/engine/torch/job-writer.ts";
+import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts";
 import { TorchEngine } from "../../src/engine/torch/student.ts";
 import { chunkRationales } from "../../src/method/chunk/chunk.ts";
 import type { EncodedRationale } from "../../src/method/items/encode.ts";
@@ -238,6 +242,71 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
         expect((await loaded.train(batch(vocabulary, 3), 1e-3)).loss).toBeCloseTo(expected[0]!, 4);
         await loaded.close();
       }
+    },
+    2 * minutes,
+  );
+});
+
+describe.runIf(process.env.SKIPTHINK_TORCH)("a job", () => {
+  it(
+    "has the losses of the embedded engine when it is run elsewhere",
+    async () => {
+      const { folder, vocabulary } = await grown("gpt2-tied");
+      const job = join(await temporaryFolder(), "job");
+      const writer = new JobWriter(job, {
+        compute: { precision: "float32", sharding: "ddp", gradientCheckpointing: false, compile: false },
+        checkpointEverySteps: 100,
+        keepCheckpoints: 1,
+        threads: 1,
+      });
+      const options = { vocabularySize: vocabulary, seed: 3, threads: 1 };
+      const student = await onnxEngine.open(folder, options);
+      const planned = await jobEngine(writer, student.capabilities()).open(folder, options);
+      const expected = [];
+      for (let step = 0; step < 10; step++) {
+        expected.push((await student.train(batch(vocabulary, step), 1e-3)).loss);
+        await planned.train(batch(vocabulary, step), 1e-3);
+      }
+      await student.close();
+      const labels = expected.map(() => ({ epoch: 0, stage: 2 }));
+      // Five different batches of five sequences, planned twice.
+      expect(await writer.finish(labels)).toMatchObject({ steps: 10, items: 25, sequences: 50 });
+      await promisify(execFile)(findPython(), ["-m", "skipthink_torch", job, "--device", "cpu"], {
+        env: workerEnvironment() as NodeJS.ProcessEnv,
+      });
+      const text = await readFile(join(job, "metrics.jsonl"), "utf8");
+      const lines = text
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { loss: number; stage: string });
+      expect(
+        largestDifference(
+          lines.map(({ loss }) => loss),
+          expected,
+        ),
+      ).toBeLessThan(1e-4);
+      expect(lines[0]!.stage).toBe("2");
+      const trained = await onnxEngine.open(join(job, "student"), { threads: 1 });
+      expect(trained.capabilities().vocabularySize).toBe(vocabulary);
+      await trained.close();
+    },
+    2 * minutes,
+  );
+});
+
+describe.runIf(process.env.SKIPTHINK_TORCH)("a worker that refuses", () => {
+  it(
+    "says what was refused, and works on",
+    async () => {
+      const { folder } = await grown("gpt2-tied");
+      await expect(torch.open(join(golden, "nothing"))).rejects.toThrow(/config\.json cannot be read/);
+      const student = await torch.open(folder);
+      await expect(student.loadCheckpoint(folder)).rejects.toThrow(/training-state\.safetensors is missing/);
+      expect(
+        (await student.generate([{ prompt: [1], context: [] }], { maxNewTokens: 2, stopTokens: [] }))[0]!
+          .tokens,
+      ).toHaveLength(2);
+      await student.close();
     },
     2 * minutes,
   );
