@@ -83,6 +83,6 @@ describe("a run that is killed", () => {
         await stormy.close();
       }
     },
-    10 * minutes,
+    30 * minutes,
   );
 });
