@@ -45,20 +45,21 @@ const peak = Number(values.learningRate);
 const contextLength = 512;
 const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"];
 /**
- * What is read, by the share of the time that has passed. Copying comes first: a small model trained on sentences alone did not
- * learn to copy in 3 M tokens, and everything else (recall, state, restating) builds on it. Short sequences teach faster,
- * long ones come last so that every position is trained. Drills (single steps with a given context) teach recall and state;
- * documents alone left them at chance after 9 M tokens.
+ * What is read, by the share of the time that has passed. Copying comes first, because everything else (recall, state, restating)
+ * builds on it; then drills, single steps whose context is given, and everyday documents beside them; then hardly anything but
+ * drills: looking something up over one more word was learnt within minutes so, and not at all among other text. Short sequences
+ * teach faster, long ones come last so that every position is trained.
  */
 const phases = [
-  { until: 0.03, length: 48, copies: 0.7, drills: 0.3 },
-  { until: 0.1, length: 96, copies: 0.3, drills: 0.6 },
-  { until: 0.6, length: 128, copies: 0.05, drills: 0.65 },
-  { until: 0.85, length: 256, copies: 0.05, drills: 0.5 },
+  { until: 0.02, length: 48, copies: 0.7, drills: 0.3 },
+  { until: 0.06, length: 96, copies: 0.3, drills: 0.6 },
+  { until: 0.45, length: 128, copies: 0.05, drills: 0.65 },
+  { until: 0.75, length: 128, copies: 0.03, drills: 0.9 },
+  { until: 0.9, length: 256, copies: 0.05, drills: 0.55 },
   { until: 1, length: 512, copies: 0.04, drills: 0.4 },
 ];
-/** A model that is trained further can copy already. */
-const startShare = values.from === undefined ? 0 : 0.08;
+/** A model that is trained further can copy already and knows easy drills. */
+const startShare = values.from === undefined ? 0 : 0.45;
 
 mkdirSync(values.out, { recursive: true });
 const log = (record: object) => appendFileSync(`${values.out}/training.jsonl`, JSON.stringify(record) + "\n");
