@@ -135,6 +135,18 @@ export function addAtColumns(x: Value, columns: Value, updates: Value): Value {
   ])[0]!;
 }
 
+/** A matrix x with `updates` [rows, c] added at the columns `columns` (int32 [c], all different). Both are differentiated. */
+export function addColumns(x: Value, columns: Value, updates: Value): Value {
+  const index = expandLike(unsqueeze(cast(columns, "int64"), [0]), updates);
+  return x.graph.apply(
+    "ScatterElements",
+    [x, index, updates],
+    { axis: 1, reduction: "add" },
+    [{ dtype: x.dtype, shape: x.shape }],
+    { derivative: ([gradient]) => [gradient!, undefined, selectColumns(gradient!, columns)] },
+  )[0]!;
+}
+
 /** The columns `columns` (int32 [c]) of a matrix x [rows, …]: [rows, c]. Not differentiable. */
 export function selectColumns(x: Value, columns: Value): Value {
   return x.graph.apply("Gather", [x, columns], { axis: 1 }, [

@@ -4,9 +4,9 @@
  * out attention and caches, and adds the family's position bias to the scores.
  */
 import type { Value } from "../../graph/graph.ts";
-import type { DecoderFamily, ForwardContext } from "./family.ts";
+import type { DecoderFamily, ForwardContext, ParameterContext } from "./family.ts";
 
-type Reading = Pick<ForwardContext, "graph" | "parameter">;
+type Reading = ParameterContext & Pick<ForwardContext, "graph">;
 
 /** What the encoder may ask of the engine. */
 export interface EncodeContext extends Reading {

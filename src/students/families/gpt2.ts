@@ -2,18 +2,20 @@
 import type { Value } from "../../graph/graph.ts";
 import { add } from "../../graph/operators/elementwise.ts";
 import { gather, reshape, split } from "../../graph/operators/layout.ts";
-import { linear } from "../../graph/operators/matmul.ts";
 import { geluTanh, layerNorm } from "../../graph/operators/neural.ts";
 import { type Gpt2Config, gpt2ParameterShapes } from "../gpt2-config.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { linearLayer, linearLayers } from "./linear-layer.ts";
+import { embedTokens, headLogits } from "./token-table.ts";
 
 export function gpt2Family(config: Gpt2Config): DecoderFamily {
   const width = config.n_embd;
+  const shapes = gpt2ParameterShapes(config);
   const epsilon = config.layer_norm_epsilon;
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     layerNorm(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`), epsilon);
   const projected = (context: ForwardContext, x: Value, name: string): Value =>
-    linear(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`));
+    linearLayer(context, x, name, { layout: "in-out", bias: true });
 
   return {
     name: "gpt2",
@@ -26,11 +28,12 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
       vocabularySize: config.vocab_size,
       contextLength: config.n_positions,
     },
-    parameterShapes: gpt2ParameterShapes(config),
+    parameterShapes: shapes,
+    linear: linearLayers("in-out", shapes, /^transformer\.h\./),
     decays: (name) => !name.endsWith(".bias") && !/\.ln_[12f]\./.test(name),
 
     hidden(context) {
-      const tokens = gather(context.parameter("transformer.wte.weight"), context.ids);
+      const tokens = embedTokens(context, "transformer.wte.weight");
       const positions = gather(context.parameter("transformer.wpe.weight"), context.positions, {
         unique: context.positions.shape.length === 1,
       });
@@ -55,7 +58,7 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
 
     logits(context, hidden) {
       const head = config.tie_word_embeddings ? "transformer.wte.weight" : "lm_head.weight";
-      return linear(hidden, context.parameter(head), undefined, { transposeB: true });
+      return headLogits(context, hidden, head);
     },
   };
 }

@@ -5,11 +5,12 @@
 import type { Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
-import { linear } from "../../graph/operators/matmul.ts";
 import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type LlamaConfig, llamaParameterShapes } from "../llama-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { linearLayer, linearLayers } from "./linear-layer.ts";
+import { embedTokens, headLogits } from "./token-table.ts";
 
 export function llamaFamily(config: LlamaConfig): DecoderFamily {
   const width = config.hidden_size;
@@ -17,10 +18,8 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
   const shapes = llamaParameterShapes(config);
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
-  const projected = (context: ForwardContext, x: Value, name: string): Value => {
-    const bias = shapes.has(`${name}.bias`) ? context.parameter(`${name}.bias`) : undefined;
-    return linear(x, context.parameter(`${name}.weight`), bias, { transposeB: true });
-  };
+  const projected = (context: ForwardContext, x: Value, name: string): Value =>
+    linearLayer(context, x, name, { layout: "out-in", bias: shapes.has(`${name}.bias`) });
 
   return {
     name: config.model_type,
@@ -34,10 +33,11 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
       contextLength: config.max_position_embeddings,
     },
     parameterShapes: shapes,
+    linear: linearLayers("out-in", shapes, /^model\.layers\./),
     decays: (name) => !name.endsWith(".bias") && !name.endsWith("norm.weight"),
 
     hidden(context) {
-      const tokens = gather(context.parameter("model.embed_tokens.weight"), context.ids);
+      const tokens = embedTokens(context, "model.embed_tokens.weight");
       let x = reshape(tokens, [-1, width], ["tokens", width]);
       const tables = rotaryTables(context.graph, config.rotary, context.ids, context.positions);
       const turned = (y: Value, count: number) => rotary(y, count, tables.cosine, tables.sine);
@@ -63,7 +63,7 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
 
     logits(context, hidden) {
       const head = config.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-      return linear(hidden, context.parameter(head), undefined, { transposeB: true });
+      return headLogits(context, hidden, head);
     },
   };
 }

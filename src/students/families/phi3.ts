@@ -5,21 +5,23 @@
 import type { Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/operators/elementwise.ts";
 import { gather, reshape, split } from "../../graph/operators/layout.ts";
-import { linear } from "../../graph/operators/matmul.ts";
 import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type Phi3Config, phi3ParameterShapes } from "../phi3-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { linearLayer, linearLayers } from "./linear-layer.ts";
+import { embedTokens, headLogits } from "./token-table.ts";
 
 export function phi3Family(config: Phi3Config): DecoderFamily {
   const width = config.hidden_size;
   const inner = config.intermediate_size;
   const { num_attention_heads: heads, num_key_value_heads: keyValueHeads, head_dim: headWidth } = config;
   const [queryWidth, keyWidth] = [heads * headWidth, keyValueHeads * headWidth];
+  const shapes = phi3ParameterShapes(config);
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
   const projected = (context: ForwardContext, x: Value, name: string): Value =>
-    linear(x, context.parameter(`${name}.weight`), undefined, { transposeB: true });
+    linearLayer(context, x, name, { layout: "out-in", bias: false });
 
   return {
     name: "phi3",
@@ -32,11 +34,12 @@ export function phi3Family(config: Phi3Config): DecoderFamily {
       vocabularySize: config.vocab_size,
       contextLength: config.rotary.contextLength,
     },
-    parameterShapes: phi3ParameterShapes(config),
+    parameterShapes: shapes,
+    linear: linearLayers("out-in", shapes, /^model\.layers\./),
     decays: (name) => !name.endsWith("norm.weight"),
 
     hidden(context) {
-      const tokens = gather(context.parameter("model.embed_tokens.weight"), context.ids);
+      const tokens = embedTokens(context, "model.embed_tokens.weight");
       let x = reshape(tokens, [-1, width], ["tokens", width]);
       const tables = rotaryTables(context.graph, config.rotary, context.ids, context.positions);
       const turned = (y: Value, count: number) => rotary(y, count, tables.cosine, tables.sine);
@@ -64,7 +67,7 @@ export function phi3Family(config: Phi3Config): DecoderFamily {
 
     logits(context, hidden) {
       const head = config.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-      return linear(hidden, context.parameter(head), undefined, { transposeB: true });
+      return headLogits(context, hidden, head);
     },
   };
 }

@@ -5,24 +5,25 @@
 import type { Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
-import { linear } from "../../graph/operators/matmul.ts";
 import { geluTanh, relu, rmsNorm } from "../../graph/operators/neural.ts";
 import { relativeBias } from "../relative-positions.ts";
 import { type T5Config, t5ParameterShapes } from "../t5-config.ts";
 import type { DecodeContext, EncodeContext, EncoderDecoderFamily } from "./encoder-decoder.ts";
-
-type Parameters = Pick<EncodeContext, "parameter">;
+import type { ParameterContext } from "./family.ts";
+import { linearLayer, linearLayers } from "./linear-layer.ts";
+import { embedTokens, headLogits } from "./token-table.ts";
 
 export function t5Family(config: T5Config): EncoderDecoderFamily {
   const { d_model: width, num_heads: heads, num_decoder_layers: decoderLayers } = config;
-  const projected = (context: Parameters, x: Value, name: string): Value =>
-    linear(x, context.parameter(`${name}.weight`), undefined, { transposeB: true });
-  const normalized = (context: Parameters, x: Value, name: string): Value =>
+  const shapes = t5ParameterShapes(config);
+  const projected = (context: ParameterContext, x: Value, name: string): Value =>
+    linearLayer(context, x, name, { layout: "out-in", bias: false });
+  const normalized = (context: ParameterContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.layer_norm_epsilon);
 
   /** Embeddings of ids [batch, time]: [tokens, width]. */
   const embedded = (context: EncodeContext, tokens: string): Value =>
-    reshape(gather(context.parameter("shared.weight"), context.ids), [-1, width], [tokens, width]);
+    reshape(embedTokens(context, "shared.weight"), [-1, width], [tokens, width]);
 
   /** Self-attention of one block, without the residual. */
   const selfAttention = (context: EncodeContext, x: Value, block: string, layer: number): Value => {
@@ -36,7 +37,7 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
     return context.attend(layer, q, k, v);
   };
 
-  const feedForward = (context: Parameters, x: Value, sublayer: string): Value => {
+  const feedForward = (context: ParameterContext, x: Value, sublayer: string): Value => {
     const read = normalized(context, x, `${sublayer}.layer_norm`);
     const name = `${sublayer}.DenseReluDense`;
     const inner =
@@ -63,7 +64,8 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
     },
     startToken: config.decoder_start_token_id,
     scoreScale: 1,
-    parameterShapes: t5ParameterShapes(config),
+    parameterShapes: shapes,
+    linear: linearLayers("out-in", shapes, /\.block\.(?!.*relative_attention_bias)/),
     decays: (name) => !name.endsWith("layer_norm.weight"),
 
     positionBias(context, stack, relative) {
@@ -116,7 +118,7 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
     logits(context, hidden) {
       const scaled = config.scale_decoder_outputs ? multiply(hidden, width ** -0.5) : hidden;
       const head = config.tie_word_embeddings ? "shared.weight" : "lm_head.weight";
-      return linear(scaled, context.parameter(head), undefined, { transposeB: true });
+      return headLogits(context, scaled, head);
     },
   };
 }
