@@ -19,7 +19,7 @@ beforeAll(async () => {
     `student: ${tinyStudent}`,
     "methods: [full, cwt-sbc, stt]",
     "train: { budget: { unit: epochs, amount: 1 } }",
-    "evaluate: { maxNewTokens: 8, latencyProblems: 0 }",
+    "evaluate: { maxNewTokens: 8, latencyProblems: 1 }",
     "threads: 1",
   ];
   await writeFile(recipe, `${lines.join("\n")}\n`);
