@@ -6,6 +6,7 @@ import type { RandomStream } from "../../util/random.ts";
 import { colors, heldThings, names } from "../builtin/words.ts";
 import { otherSide, type Side } from "./coin.ts";
 import { askedFacts, choiceQuestions, drawFacts, drawOptions, type Facts } from "./recall.ts";
+import { generalRemark } from "./remarks.ts";
 import { anyWord, joining } from "./spelling.ts";
 import { chance, lettered, listOf, sample } from "./text.ts";
 import { drawnSwap, drawSwap, groupSize } from "./tracking.ts";
@@ -87,6 +88,41 @@ function actsDrill(random: RandomStream): Drill {
   return {
     context: `${clauses.join(". ")}.`,
     target: spaced(chance(random, 0.3) ? [end, ...asked] : asked),
+  };
+}
+
+/**
+ * Everyone in turn, with talk in between: whose turn it is next has to be found by the one who came last, and the end by the last
+ * of the list. Worked solutions go through a question in this way; here nothing is solved.
+ */
+function walkDrill(random: RandomStream): Drill {
+  const people = sample(random, names, random.pick([2, 2, 3, 3, 4, 4, 5, 6]));
+  const [does, doesNot] = random.pick(acts);
+  const things = chance(random, 0.4) ? sample(random, smallThings, people.length) : undefined;
+  const clause = people.map((name, i) => {
+    if (things !== undefined) return `${name} has the ${things[i]}`;
+    return `${name} ${chance(random, 0.5) ? does : doesNot}`;
+  });
+  const numbered = chance(random, 0.4);
+  const gap = chance(random, 0.5) ? " " : "\n";
+  const talk = (): string =>
+    chance(random, 0.5)
+      ? [...Array(random.between(1, 2))].map(() => generalRemark(random)).join(" ") + gap
+      : "";
+  const lead = random.pick(["", "", "Then ", "Now ", "Here we see that ", "After this, "]);
+  const told = clause.map((text, i) => {
+    const check = chance(random, 0.25) ? ` ${people[i]} is done.` : "";
+    return `${talk()}${numbered ? `${i + 1}. ` : ""}${lead}${text}.${check}`;
+  });
+  const end = random.pick([
+    "That was the last one.",
+    "Nobody else comes now.",
+    "All of them are done.",
+    "So that is all.",
+  ]);
+  return {
+    context: `${clause.join(". ")}.`,
+    target: `${gap}${told.join(gap)}${gap}${chance(random, 0.3) ? `${generalRemark(random)} ` : ""}${end}`,
   };
 }
 
@@ -233,16 +269,17 @@ function orderDrill(random: RandomStream): Drill {
 }
 
 const drills: readonly { weight: number; write(random: RandomStream): Drill }[] = [
-  { weight: 16, write: recallDrill },
+  { weight: 7, write: recallDrill },
   { weight: 3, write: actsDrill },
-  { weight: 4, write: latestDrill },
+  { weight: 12, write: walkDrill },
+  { weight: 2, write: latestDrill },
   { weight: 2, write: toggleDrill },
-  { weight: 8, write: coinDrill },
-  { weight: 6, write: swapDrill },
-  { weight: 2, write: choiceDrill },
+  { weight: 3, write: coinDrill },
+  { weight: 5, write: swapDrill },
+  { weight: 1, write: choiceDrill },
   { weight: 1, write: endingDrill },
-  { weight: 2, write: joiningDrill },
-  { weight: 1, write: orderDrill },
+  { weight: 1, write: joiningDrill },
+  { weight: 2, write: orderDrill },
 ];
 const totalWeight = drills.reduce((sum, drill) => sum + drill.weight, 0);
 
