@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SECONDS = 300
+# A machine that is busy with other things takes minutes to import torch twice.
+SECONDS = int(os.environ.get("SKIPTHINK_TEST_SECONDS", "300"))
 
 
 def start(folder: Path, ranks: int) -> subprocess.Popen[bytes]:
