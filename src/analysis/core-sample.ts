@@ -1,10 +1,13 @@
 /**
  * Which tokens are replaced. A counterfactual costs a forward pass over its whole sequence, so a rationale of T tokens costs
- * about T² and many rationales more than anyone waits for. Half of the budget goes to rationales that are tested token by
- * token (batches can only be judged on those), the other half to an equal share of randomly drawn tokens of each of the
- * rest, so that figures over all tokens rest on many problems.
+ * about T² and many rationales more than anyone waits for. Most of the budget goes to rationales that are tested token by
+ * token (batches can only be judged on those), the rest to an equal share of randomly drawn tokens of each of the
+ * others, so that figures over all tokens rest on many problems.
  */
 import { RandomStream } from "../util/random.ts";
+
+/** Share of the budget for whole rationales. */
+const shareOfWhole = 0.75;
 
 export interface TestableRationale {
   rationaleId: string;
@@ -30,7 +33,10 @@ export function planTests(
   if (total <= budget) return { whole: rationales.length, positions: rationales.map(everything) };
   let whole = 0;
   let used = 0;
-  while (whole < rationales.length && (whole === 0 || used + cost(rationales[whole]!) <= budget / 2)) {
+  while (
+    whole < rationales.length &&
+    (whole === 0 || used + cost(rationales[whole]!) <= budget * shareOfWhole)
+  ) {
     used += cost(rationales[whole]!);
     whole++;
   }

@@ -39,7 +39,7 @@ export const defaultSettings: InspectSettings = {
   rationales: 200,
   delta: 1,
   view: "shown",
-  maxScoredTokens: 1_000_000,
+  maxScoredTokens: 900_000,
   gradientSteps: 12,
   sharpness: {
     directions: 3,
@@ -47,7 +47,7 @@ export const defaultSettings: InspectSettings = {
     range: 0.5,
     radii: [0.005, 0.01, 0.02, 0.04],
     ascentSteps: 3,
-    sampleTokens: 3000,
+    sampleTokens: 2400,
   },
   examples: 12,
 };

@@ -18,6 +18,7 @@ import { addOutputOptions, type OutputOptions, wholeNumber } from "./options.ts"
 interface InspectOptions extends OutputOptions {
   rationales: number;
   delta: number;
+  maxScoredTokens: number;
   hideAnswerStep?: boolean;
   seed?: number;
   threads?: number;
@@ -40,6 +41,12 @@ export function registerInspect(program: Command, io: CliIo): void {
       nats,
       defaultSettings.delta,
     )
+    .option(
+      "--max-scored-tokens <number>",
+      "tokens that the search for core tokens may score",
+      wholeNumber(1, 1_000_000_000_000),
+      defaultSettings.maxScoredTokens,
+    )
     .option("--hide-answer-step", "take the last step, which states the answer, out of the rationales")
     .option(
       "--seed <number>",
@@ -52,8 +59,7 @@ export function registerInspect(program: Command, io: CliIo): void {
       "after",
       `
 Writes analysis/inspect.json and analysis/inspect.html into the run folder; stages that are missing are run.
-At most ${formatCount(defaultSettings.maxScoredTokens)} tokens are scored for core tokens: where the rationales need more, some are tested in full
-and the others in part.
+Where the rationales need more than --max-scored-tokens, some are tested in full and the others in part.
 
 Example:
   $ skipthink inspect runs/demo-1 --rationales 100`,
@@ -69,6 +75,7 @@ Example:
           seed: options.seed ?? recipe.seed,
           rationales: options.rationales,
           delta: options.delta,
+          maxScoredTokens: options.maxScoredTokens,
           view: options.hideAnswerStep ? "hidden" : "shown",
         };
         const data = await inspectRun(context, outcome, settings, onnxEngine.open);
@@ -149,6 +156,9 @@ function words(run: string, options: InspectOptions): string[] {
     run,
     ...(options.rationales === defaultSettings.rationales ? [] : ["--rationales", `${options.rationales}`]),
     ...(options.delta === defaultSettings.delta ? [] : ["--delta", `${options.delta}`]),
+    ...(options.maxScoredTokens === defaultSettings.maxScoredTokens
+      ? []
+      : ["--max-scored-tokens", `${options.maxScoredTokens}`]),
     ...(options.hideAnswerStep ? ["--hide-answer-step"] : []),
     ...(options.seed === undefined ? [] : ["--seed", `${options.seed}`]),
     ...(options.threads === undefined ? [] : ["--threads", `${options.threads}`]),
