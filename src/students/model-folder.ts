@@ -163,6 +163,10 @@ export interface ModelToWrite {
   maxShardBytes?: number;
 }
 
+/** Values that transformers 5 refuses without a decimal point; JavaScript writes 1.0 as 1. */
+const wholeFloats =
+  /^( {2}"(?:initializer_factor|initializer_range|layer_norm_epsilon|rms_norm_eps)": \d+)(?=,?$)/gm;
+
 const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const satisfies Record<
   FloatDtype,
   string
@@ -185,7 +189,7 @@ export async function writeModelFolder(folder: string, model: ModelToWrite): Pro
   const staged: StagedFile[] = [];
   const written = new Set<string>();
   const stageJson = async (name: string, value: unknown) => {
-    const text = `${JSON.stringify(value, null, 2)}\n`;
+    const text = `${JSON.stringify(value, null, 2)}\n`.replace(wholeFloats, "$1.0");
     staged.push(await stageFile(join(folder, name), (handle) => handle.writeFile(text, "utf8")));
     written.add(name);
   };

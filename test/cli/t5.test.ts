@@ -95,10 +95,10 @@ describe("a T5 student", () => {
   });
 
   it("saves students of its own kind", async () => {
-    const config = JSON.parse(await readFile(join(run, "students", "stt", "config.json"), "utf8")) as Record<
-      string,
-      unknown
-    >;
+    const text = await readFile(join(run, "students", "stt", "config.json"), "utf8");
+    // transformers 5 refuses the whole number 1 here.
+    expect(text).toContain('"initializer_factor": 1.0,');
+    const config = JSON.parse(text) as Record<string, unknown>;
     expect(config).toMatchObject({
       model_type: "t5",
       architectures: ["T5ForConditionalGeneration"],
