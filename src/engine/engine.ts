@@ -3,6 +3,8 @@
  * rationales or tasks; it must not import from src/method, src/tasks or anything above it.
  */
 
+import type { LoraOptions } from "../students/lora.ts";
+
 /** Token ids of one training or scoring sequence. Only `target` carries loss. */
 export interface TokenSequence {
   /** What the student is given first (marker, question, separator); an encoder-decoder student reads it in the encoder. */
@@ -97,6 +99,8 @@ export interface EngineCounters {
 export interface StudentCapabilities {
   family: string;
   parameters: number;
+  /** Parameters that training changes, where that is not all of them; adapters are not counted in `parameters`. */
+  trainableParameters?: number;
   /** Longest sequence (prompt + context + target), tokens. */
   contextLength: number;
   vocabularySize: number;
@@ -115,9 +119,12 @@ export interface Student {
     prompts: readonly Pick<TokenSequence, "prompt" | "context">[],
     options: GenerateOptions,
   ): Promise<Generation[]>;
-  /** Writes the model folder's weights and configuration (Hugging Face layout), atomically. */
+  /**
+   * Writes the model folder's weights and configuration (Hugging Face layout), atomically. With LoRA the weights are merged, and
+   * the adapters alone lie in `adapter/` in PEFT's layout.
+   */
   saveModel(folder: string): Promise<void>;
-  /** Writes weights (float32) and optimizer state, so that training goes on bit for bit. */
+  /** Writes the weights that are trained (float32) and optimizer state, so that training goes on bit for bit. */
   saveCheckpoint(folder: string): Promise<void>;
   loadCheckpoint(folder: string): Promise<void>;
   close(): Promise<void>;
@@ -126,7 +133,7 @@ export interface Student {
 /** What analysis asks of a student beyond that. */
 export interface InspectableStudent extends Student {
   /**
-   * Gradient of the loss that `train` would minimize, by parameter name, without an update. The arrays are the caller's.
+   * Gradient of the loss that `train` would minimize, by name of each parameter that is trained, without an update. The arrays are the caller's.
    * @param factors per sequence, what each target token's loss is multiplied by [target length]; 1 without them
    */
   gradients(
@@ -145,6 +152,8 @@ export interface OpenOptions {
   /** The vocabulary the tokenizer has; smaller embeddings grow to it (new rows: mean of the old ones plus seeded noise). */
   vocabularySize?: number;
   seed?: number;
+  /** Train low-rank adapters beside frozen weights. Default: train all weights. */
+  lora?: LoraOptions;
 }
 
 export interface Engine {

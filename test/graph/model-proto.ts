@@ -52,6 +52,8 @@ export function readModel(bytes: Uint8Array) {
       outputs: texts(node, 2),
       attributes: messages(node, 5),
     })),
+    /** What lies between inputs and outputs. */
+    values: messages(graph, 13).map(valueInfo),
     constants: messages(graph, 5).map((tensor) => ({
       name: texts(tensor, 8)[0]!,
       dims: numbers(tensor, 1),

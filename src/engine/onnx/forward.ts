@@ -42,9 +42,13 @@ export function forwardSequences(
   return { targets, logits: family.logits({ parameter }, hidden) };
 }
 
-/** Inputs for every parameter of the family. */
-export function parameterInputs(graph: Graph, family: StudentFamily): Map<string, Value> {
+/** Inputs for parameters of the family. @param names default: all */
+export function parameterInputs(
+  graph: Graph,
+  family: StudentFamily,
+  names: Iterable<string> = family.parameterShapes.keys(),
+): Map<string, Value> {
   return new Map(
-    [...family.parameterShapes].map(([name, shape]) => [name, graph.input(name, "float32", shape)]),
+    [...names].map((name) => [name, graph.input(name, "float32", family.parameterShapes.get(name)!)]),
   );
 }

@@ -11,6 +11,8 @@ export interface LoadedModel {
   config: Record<string, unknown>;
   generationConfig: Record<string, unknown> | undefined;
   weights: Map<string, Float32Array>;
+  /** Parameters that may have one row per token of the vocabulary. */
+  vocabularyParameters: readonly string[];
 }
 
 /**
@@ -59,15 +61,19 @@ export async function loadModel(
       weights.set(name, await reader.readFloat32(tensor));
     }
     const rows = Math.max(options.vocabularySize ?? 0, stored.shape.vocabularySize);
-    if (rows === stored.shape.vocabularySize) return { family: stored, config, generationConfig, weights };
-    for (const name of entry.vocabularyParameters) {
+    const { vocabularyParameters } = entry;
+    if (rows === stored.shape.vocabularySize) {
+      return { family: stored, config, generationConfig, weights, vocabularyParameters };
+    }
+    for (const name of vocabularyParameters) {
       const old = weights.get(name);
       if (old === undefined) continue;
       const { vocabularySize, width } = stored.shape;
       weights.set(name, growEmbedding(old, vocabularySize, rows, width, options.seed ?? 0));
     }
     const grown = { ...config, vocab_size: rows };
-    return { family: entry.create(grown, file), config: grown, generationConfig, weights };
+    const family = entry.create(grown, file);
+    return { family, config: grown, generationConfig, weights, vocabularyParameters };
   } finally {
     await reader.close();
   }

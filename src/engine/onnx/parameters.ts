@@ -2,8 +2,9 @@
 import { Tensor } from "./session.ts";
 
 export interface ParameterStore {
-  readonly names: readonly string[];
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** Names of the weights that training changes; only they have gradients and moments. */
+  readonly trainable: readonly string[];
   /** Grows with every change of the weights, so that sessions with packed copies know when they are stale. */
   version: number;
 }
@@ -15,19 +16,20 @@ export function float32Tensor(data: Float32Array, shape: readonly number[]): Ten
 export function makeParameterStore(
   shapes: ReadonlyMap<string, readonly number[]>,
   data: ReadonlyMap<string, Float32Array>,
+  trainable: readonly string[] = [...shapes.keys()],
 ): ParameterStore {
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of shapes) weights.set(name, float32Tensor(data.get(name)!, shape));
-  return { names: [...shapes.keys()], weights, version: 0 };
+  return { weights, trainable, version: 0 };
 }
 
-/** Zero tensors with the shapes of the weights. */
+/** Zero tensors with the shapes of the trainable weights. */
 export function zerosLike(store: ParameterStore): Map<string, Tensor> {
   return new Map(
-    [...store.weights].map(([name, tensor]) => [
-      name,
-      float32Tensor(new Float32Array(tensor.size), tensor.dims),
-    ]),
+    store.trainable.map((name) => {
+      const { size, dims } = store.weights.get(name)!;
+      return [name, float32Tensor(new Float32Array(size), dims)];
+    }),
   );
 }
 

@@ -2,7 +2,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
+import { initializeLora, type LoraModel, mergeLora, planLora } from "../../students/lora.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
+import { writeAdapterFolder } from "../../students/peft-folder.ts";
 import { openSafetensors, writeSafetensors } from "../../tensor/safetensors.ts";
 import { inputError } from "../../util/errors.ts";
 import type {
@@ -41,12 +43,14 @@ const stateFile = "training-state.safetensors";
 export const onnxEngine = {
   name: "onnx",
   async open(modelFolder: string, options: OpenOptions = {}): Promise<OnnxStudent> {
-    return new OnnxStudent(await loadModel(modelFolder, options), options);
+    return new OnnxStudent(await loadModel(modelFolder, options), options, modelFolder);
   },
 } satisfies Engine;
 
 export class OnnxStudent implements InspectableStudent {
   private readonly family: StudentFamily;
+  private readonly lora: LoraModel | undefined;
+  private readonly modelFolder: string;
   private readonly config: Record<string, unknown>;
   private readonly generationConfig: Record<string, unknown> | undefined;
   private readonly store: ParameterStore;
@@ -63,11 +67,16 @@ export class OnnxStudent implements InspectableStudent {
   private readonly decoder: Decoder;
   private trainer: Trainer | undefined;
 
-  constructor(model: LoadedModel, options: OpenOptions) {
-    this.family = model.family;
+  constructor(model: LoadedModel, options: OpenOptions, modelFolder: string) {
+    this.modelFolder = modelFolder;
+    if (options.lora !== undefined) {
+      this.lora = planLora(model.family, model.vocabularyParameters, options.lora);
+      initializeLora(this.lora, model.weights, options.seed ?? 0);
+    }
+    this.family = this.lora?.family ?? model.family;
     this.config = model.config;
     this.generationConfig = model.generationConfig;
-    this.store = makeParameterStore(model.family.parameterShapes, model.weights);
+    this.store = makeParameterStore(this.family.parameterShapes, model.weights, this.lora?.trainable);
     this.threads = options.threads ?? 0;
     this.optimizer = { ...defaultOptimizer, ...options.optimizer };
     this.scorer = new Scorer(this.family, this.store, this.threads, this.count);
@@ -76,10 +85,18 @@ export class OnnxStudent implements InspectableStudent {
 
   capabilities(): StudentCapabilities {
     const { vocabularySize, contextLength } = this.family.shape;
-    const parameters = [...this.store.weights.values()].reduce((sum, tensor) => sum + tensor.size, 0);
-    const { name } = this.family;
+    const { name, parameterShapes } = this.lora?.base ?? this.family;
+    const count = (names: Iterable<string>): number =>
+      [...names].reduce((sum, parameter) => sum + this.store.weights.get(parameter)!.size, 0);
     const encoderDecoder = isEncoderDecoder(this.family);
-    return { family: name, parameters, contextLength, vocabularySize, encoderDecoder };
+    return {
+      family: name,
+      parameters: count(parameterShapes.keys()),
+      ...(this.lora === undefined ? {} : { trainableParameters: count(this.lora.trainable) }),
+      contextLength,
+      vocabularySize,
+      encoderDecoder,
+    };
   }
 
   counters(): EngineCounters {
@@ -137,11 +154,18 @@ export class OnnxStudent implements InspectableStudent {
   }
 
   async saveModel(folder: string): Promise<void> {
+    const weights = new Map([...this.store.weights].map(([name, tensor]) => [name, dataOf(tensor)]));
+    const { parameterShapes } = this.lora?.base ?? this.family;
+    const merged = this.lora === undefined ? weights : mergeLora(this.lora, weights);
     await writeModelFolder(folder, {
       config: this.config,
       generationConfig: this.generationConfig,
-      tensors: this.tensors(this.store.weights),
+      tensors: [...merged].map(([name, data]) => ({ name, shape: parameterShapes.get(name)!, data })),
     });
+    if (this.lora !== undefined) {
+      const base = this.lora.options.base ?? { name: this.modelFolder };
+      await writeAdapterFolder(join(folder, "adapter"), this.lora, weights, base);
+    }
   }
 
   async saveCheckpoint(folder: string): Promise<void> {
@@ -150,7 +174,7 @@ export class OnnxStudent implements InspectableStudent {
     await writeSafetensors(
       join(folder, stateFile),
       [
-        ...this.tensors(this.store.weights),
+        ...this.tensors(this.trainedWeights()),
         ...this.tensors(trainer.firstMoments, ".m"),
         ...this.tensors(trainer.secondMoments, ".v"),
       ],
@@ -168,7 +192,7 @@ export class OnnxStudent implements InspectableStudent {
       }
       const trainer = this.training();
       const tensors = new Map([
-        ...this.store.weights,
+        ...this.trainedWeights(),
         ...[...trainer.firstMoments].map(([name, tensor]) => [`${name}.m`, tensor] as const),
         ...[...trainer.secondMoments].map(([name, tensor]) => [`${name}.v`, tensor] as const),
       ]);
@@ -199,6 +223,10 @@ export class OnnxStudent implements InspectableStudent {
   private training(): Trainer {
     this.trainer ??= new Trainer(this.family, this.store, this.optimizer, this.threads);
     return this.trainer;
+  }
+
+  private trainedWeights(): Map<string, Tensor> {
+    return new Map(this.store.trainable.map((name) => [name, this.store.weights.get(name)!]));
   }
 
   private tensors(source: ReadonlyMap<string, Tensor>, suffix = "") {

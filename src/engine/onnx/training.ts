@@ -58,7 +58,7 @@ export class Trainer {
       const results = await this.forward(
         session,
         only,
-        { ...this.states(), ...scalars },
+        { ...this.weights(), ...this.states(), ...scalars },
         fetches,
         report,
         first,
@@ -89,7 +89,7 @@ export class Trainer {
     return report;
   }
 
-  /** Gradient of every parameter for one batch, without an update: see InspectableStudent. */
+  /** Gradient of every trainable parameter for one batch, without an update: see InspectableStudent. */
   async gradients(
     batch: readonly WeightedSequence[],
     factors?: readonly Float32Array[],
@@ -104,7 +104,7 @@ export class Trainer {
     }
     const dense = batchSequences(this.family, batch);
     const results = await run(session, { ...feeds, ...weightedFeeds(dense, batch, factors) }, fetches);
-    return new Map(this.store.names.map((name) => [name, dataOf(results[`new.sum.${name}`]!)]));
+    return new Map(this.store.trainable.map((name) => [name, dataOf(results[`new.sum.${name}`]!)]));
   }
 
   async close(): Promise<void> {
@@ -160,8 +160,10 @@ export class Trainer {
     return Object.fromEntries(this.store.weights);
   }
 
+  /** The weights that are trained, and their moments. */
   private states(): Record<string, Tensor> {
-    const feeds = this.weights();
+    const feeds: Record<string, Tensor> = {};
+    for (const name of this.store.trainable) feeds[name] = this.store.weights.get(name)!;
     for (const [name, tensor] of this.firstMoments) feeds[`${name}.m`] = tensor;
     for (const [name, tensor] of this.secondMoments) feeds[`${name}.v`] = tensor;
     return feeds;
@@ -174,22 +176,23 @@ export class Trainer {
     );
   }
 
-  /** Token losses and the gradients of Σ weight · NLL. */
+  /** Token losses and the gradients of Σ weight · NLL with respect to what is trained; frozen weights are plain inputs. */
   private buildLoss(graph: Graph) {
     const parameters = parameterInputs(graph, this.family);
     const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!);
     const tokenWeights = graph.input("tokenWeights", "float32", ["supervised"]);
     const tokenLosses = crossEntropy(logits, targets);
     graph.output(tokenLosses, "tokenLosses");
-    const names = [...parameters.keys()];
-    const gradients = gradient(reduceSum(multiply(tokenLosses, tokenWeights)), [...parameters.values()]);
-    return { parameters, gradients: new Map(names.map((name, i) => [name, gradients[i]!])) };
+    const trained = new Map(this.store.trainable.map((name) => [name, parameters.get(name)!]));
+    const gradients = gradient(reduceSum(multiply(tokenLosses, tokenWeights)), [...trained.values()]);
+    const names = [...trained.keys()];
+    return { trained, gradients: new Map(names.map((name, i) => [name, gradients[i]!])) };
   }
 
   private buildStep(): Graph {
     const graph = new Graph();
-    const { parameters, gradients } = this.buildLoss(graph);
-    this.buildAdamW(graph, parameters, gradients);
+    const { trained, gradients } = this.buildLoss(graph);
+    this.buildAdamW(graph, trained, gradients);
     return graph;
   }
 
@@ -205,7 +208,7 @@ export class Trainer {
 
   private buildUpdate(): Graph {
     const graph = new Graph();
-    const parameters = parameterInputs(graph, this.family);
+    const parameters = parameterInputs(graph, this.family, this.store.trainable);
     const gradients = new Map(
       [...parameters].map(([name, value]) => [name, graph.input(`sum.${name}`, "float32", value.shape)]),
     );
