@@ -122,7 +122,7 @@ describe.each(students)("%s", (name) => {
       const rows = low.get(table.replace(/weight$/, "token_adapter.trainable_tokens_delta"))!;
       expectNear(rows, Float64Array.from(expected), table);
     }
-  }, 30_000);
+  }, 60_000);
 
   test("no value of the training graph is as large as a frozen matrix's gradient", async () => {
     const { family: base, vocabularyParameters } = await loadModel(folderOf(name));
@@ -152,7 +152,7 @@ function expectNear(found: Float32Array, expected: Float64Array, name: string): 
   expect(found.length, name).toBe(expected.length);
   const scale = Math.max(1e-3, ...expected.map(Math.abs));
   found.forEach((value, i) => {
-    expect(Math.abs(value - expected[i]!), `${name}[${i}]`).toBeLessThan(1e-4 * scale);
+    expect(Math.abs(value - expected[i]!), `${name}[${i}]`).toBeLessThan(1e-3 * scale);
   });
 }
 
@@ -194,7 +194,7 @@ describe("training", () => {
         expect(bits(data).equals(bits(old)), name).toBe(!hasAdapter);
       }
     }
-  }, 30_000);
+  }, 60_000);
 
   test("gradients, moments and checkpoints hold the trained parameters only", async () => {
     const { lora, ...options } = await optionsFor(gpt2, { targets: ["c_attn"], tokens: [2] });
