@@ -19,6 +19,7 @@ import { readModelFolder } from "../students/model-folder.ts";
 import { usedShare } from "./budget.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunContext, RunData, RunReporter, RunStudent } from "./context.ts";
+import { loraOptions } from "./lora.ts";
 import { RunFolder } from "./run-folder.ts";
 import { dataStage } from "./stages/data.ts";
 import { studentStage } from "./stages/student.ts";
@@ -49,7 +50,7 @@ export interface RunEstimate {
   probingSeconds: number;
   totalSeconds: number;
   memory: {
-    /** Weights, gradients and AdamW's two moments: 16 bytes per parameter. */
+    /** Weights, and for those that are trained gradients and AdamW's two moments: 4 or 16 bytes per parameter. */
     parameterBytes: number;
     /** Activations of the largest forward and backward pass. */
     activationBytes: number;
@@ -84,10 +85,12 @@ export async function estimateRun(
     const data = await dataStage(context);
     const base = await studentStage(context, data);
     reporter.stage("measure speed");
+    const lora = loraOptions(recipe, base, base.base);
     const student = await engine.open(base.base, {
       threads: recipe.threads,
       vocabularySize: base.tokenizer.vocabularySize,
       seed: recipe.seed,
+      ...(lora === undefined ? {} : { lora }),
     });
     try {
       const { parameters, contextLength } = student.capabilities();
@@ -313,7 +316,7 @@ async function estimateMemory(
   batches: readonly PlannedBatch[],
 ): Promise<RunEstimate["memory"]> {
   const { layers, width, heads } = await shapeOf(base.base);
-  const { parameters, vocabularySize } = student.capabilities();
+  const { parameters, trainableParameters, vocabularySize } = student.capabilities();
   const bytesOf = (batch: readonly WeightedSequence[]): number => {
     const time = longest(batch);
     const supervised = sum(batch.map(({ target }) => target.length));
@@ -324,13 +327,14 @@ async function estimateMemory(
   const activationBytes = batches
     .flatMap(({ microBatches }) => microBatches)
     .reduce((most, batch) => Math.max(most, bytesOf(batch)), 0);
-  const parameterBytes = 16 * parameters;
+  const frozen = trainableParameters === undefined ? 0 : parameters;
+  const parameterBytes = 4 * frozen + 16 * (trainableParameters ?? parameters);
   return {
     parameterBytes,
     activationBytes,
     totalBytes: parameterBytes + activationBytes,
     method:
-      "16 bytes per parameter (weights, gradients, two moments of AdamW in float32) and the activations of the largest forward pass by the formula of Korthikanti et al. 2022",
+      "16 bytes per trained parameter (weights, gradients, two moments of AdamW in float32), 4 per frozen one, and the activations of the largest forward pass by the formula of Korthikanti et al. 2022",
   };
 }
 

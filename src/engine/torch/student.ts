@@ -14,6 +14,7 @@ import type {
   WeightedSequence,
 } from "../engine.ts";
 import { defaultOptimizer } from "../onnx/student.ts";
+import { refuseLora } from "./lora.ts";
 import { packPrompts, packSequences, samplingDraws } from "./sequences.ts";
 import { grownVocabulary } from "./vocabulary.ts";
 import { TorchWorker, type WorkerOptions } from "./worker.ts";
@@ -44,6 +45,7 @@ export class TorchEngine implements Engine {
   }
 
   async open(modelFolder: string, options: OpenOptions = {}): Promise<TorchStudent> {
+    refuseLora(options.lora);
     const { rows, noise } = await grownVocabulary(
       modelFolder,
       options.vocabularySize ?? 0,

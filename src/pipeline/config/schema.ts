@@ -144,6 +144,28 @@ const randomStudentSchema = z
   })
   .describe("A student with random weights, trained from scratch.");
 
+const loraSchema = z
+  .strictObject({
+    rank: count(1, 1024).default(8).describe("Inner size of the adapters."),
+    alpha: z
+      .number()
+      .positive()
+      .max(100_000)
+      .default(16)
+      .describe("The adapters' product counts alpha / rank times."),
+    targets: z
+      .array(z.string().min(1).max(200))
+      .min(1)
+      .max(200)
+      .default(["all-linear"])
+      .describe(
+        "Layers by the ends of their names, such as q_proj, v_proj or c_attn; all-linear: every one.",
+      ),
+  })
+  .describe(
+    "LoRA: train small adapters and the markers' embeddings, and keep all other weights. Without it, all weights are trained.",
+  );
+
 const studentSchema = z
   .strictObject({
     model: filePath()
@@ -151,6 +173,7 @@ const studentSchema = z
       .optional()
       .describe('Folder in Hugging Face layout, or "builtin:base" (the default unless `random` is given).'),
     random: randomStudentSchema.optional(),
+    lora: loraSchema.optional(),
   })
   .superRefine((student, context) => {
     const hasModel = student.model !== undefined && student.model !== null;
@@ -162,6 +185,14 @@ const studentSchema = z
         params: {
           remedy: "Take one of them out; on the command line: student.model=null or student.random=null.",
         },
+      });
+    }
+    if (student.lora !== undefined && student.random !== undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["lora"],
+        message: "random weights are of no use frozen",
+        params: { remedy: "Name a pretrained model, or take lora out." },
       });
     }
     if (student.model === null && student.random === undefined) {
@@ -447,6 +478,14 @@ export const recipeSchema = z
         path: ["probe", "chunks"],
         message: "context staged scores the training prompts, which know chunk.count stages only",
         params: { remedy: "Take chunk.context: shared, or no more probe.chunks than chunk.count." },
+      });
+    }
+    if (recipe.student.lora !== undefined && recipe.engine !== "onnx") {
+      context.addIssue({
+        code: "custom",
+        path: ["student", "lora"],
+        message: `engine ${recipe.engine} trains all weights of a student`,
+        params: { remedy: "Take engine: onnx, or take lora out." },
       });
     }
     const noDev =

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Student } from "../../engine/engine.ts";
 import { evaluateStudent } from "../../evaluate/evaluate.ts";
 import type { ItemSettings, MethodName, MethodPlan } from "../../method/baselines/plan.ts";
@@ -24,6 +24,7 @@ import {
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
+import { loraOptions } from "../lora.ts";
 import { runStage } from "../run-folder.ts";
 
 export interface TrainResult {
@@ -85,6 +86,7 @@ export async function trainStage(
     data: data.hash,
     base: base.hash,
     train: trainingSettings(context, plan.name),
+    lora: recipe.student.lora,
     items: recipe.items,
     chunk: plan.needsChunks === "none" ? undefined : recipe.chunk,
     select: { evaluate: recipe.train.select === "best" ? recipe.evaluate : undefined },
@@ -177,13 +179,20 @@ class Training {
   async run(): Promise<TrainResult> {
     const { folder, engine, recipe, reporter } = this.context;
     const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = recipe.train;
+    const lora = loraOptions(recipe, this.base, this.upstream.model);
     this.student = await engine.open(this.upstream.model, {
       optimizer: { beta1, beta2, epsilon, weightDecay, maxGradientNorm },
       threads: recipe.threads,
       vocabularySize: this.base.tokenizer.vocabularySize,
       seed: recipe.seed,
+      ...(lora === undefined ? {} : { lora }),
     });
     try {
+      const { parameters, trainableParameters } = this.student.capabilities();
+      if (trainableParameters !== undefined) {
+        const [part, whole] = [trainableParameters, parameters].map((n) => `${(n / 1e6).toPrecision(3)} M`);
+        reporter.note(`LoRA trains ${part} parameters beside ${whole} frozen ones`);
+      }
       const found = await loadCheckpoint(
         folder.checkpoints(this.plan.name),
         this.student,
@@ -442,6 +451,8 @@ class Training {
     const target = folder.student(this.plan.name);
     if (recipe.train.select === "last") await this.student.saveModel(target);
     await this.base.tokenizer.save(target);
+    // PEFT enlarges the base model's embeddings to the tokenizer it finds beside the adapter.
+    if (recipe.student.lora !== undefined) await this.base.tokenizer.save(join(target, "adapter"));
     const card = {
       method: this.plan.name,
       usesMarkers: this.plan.usesMarkers,
