@@ -1,8 +1,8 @@
 /**
- * Benchmarks: `npm run bench -- train-step`, `npm run bench -- probe`, `npm run bench -- profile`; docs/performance.md has
- * results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
+ * Benchmarks: `npm run bench -- train-step`, `… generation`, `… probe`, `… profile`; docs/performance.md has results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
  */
 import { parseArgs } from "node:util";
+import { benchGeneration } from "./generation.ts";
 import { benchProbe } from "./probe.ts";
 import { benchProfile } from "./profile.ts";
 import { itemKinds, shapes } from "./shapes.ts";
@@ -31,6 +31,7 @@ const options = {
 };
 const benches: Record<string, () => Promise<void>> = {
   "train-step": () => benchTrainStep(options),
+  generation: () => benchGeneration(options),
   profile: () => benchProfile(options),
   probe: () =>
     benchProbe({

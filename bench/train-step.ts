@@ -46,7 +46,8 @@ export async function benchTrainStep(options: TrainStepOptions): Promise<void> {
   }
 }
 
-async function writeStudent(shape: BenchShape, folder: string): Promise<number> {
+/** A random GPT-2 of the shape. @returns its parameters */
+export async function writeStudent(shape: BenchShape, folder: string): Promise<number> {
   const config = configOf(shape);
   const parsed = parseGpt2Config(config, "config.json");
   const weights = initializeGpt2(parsed, 1);

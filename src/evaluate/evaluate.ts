@@ -59,7 +59,11 @@ export async function evaluateStudent(
 ): Promise<Evaluation> {
   const { tokenizer, answerKind } = options;
   const prompts = problems.map(({ question }) => ({
-    prompt: inferencePrompt(options, encodeQuestion(tokenizer, question, student.capabilities()), options.markers),
+    prompt: inferencePrompt(
+      options,
+      encodeQuestion(tokenizer, question, student.capabilities()),
+      options.markers,
+    ),
     context: [],
   }));
   const settings = { maxNewTokens: options.maxNewTokens, stopTokens: [tokenizer.endOfSequence] };

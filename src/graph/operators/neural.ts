@@ -55,10 +55,7 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
         const scaled = multiply(g, scale);
         const projected = multiply(normalized, reduceMean(multiply(scaled, normalized), -1, true));
         const lead = g.shape.slice(0, -1).map((_, i) => i);
-        return [
-          multiply(subtract(scaled, projected), inverse),
-          reduceSum(multiply(g, normalized), lead),
-        ];
+        return [multiply(subtract(scaled, projected), inverse), reduceSum(multiply(g, normalized), lead)];
       },
     },
   );
@@ -67,15 +64,21 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
 
 /** SiLU: x σ(x), also called swish (Elfwing et al. 2017). */
 export function silu(x: Value): Value {
-  const [output] = x.graph.apply("QuickGelu", [x], { alpha: { float: 1 } }, [{ dtype: x.dtype, shape: x.shape }], {
-    domain: "com.microsoft",
-    derivative: ([gradient]) => {
-      // With y = x σ: y' = σ + y − y σ.
-      const gate = sigmoid(x);
-      const y = output!;
-      return [multiply(gradient!, add(gate, subtract(y, multiply(y, gate))))];
+  const [output] = x.graph.apply(
+    "QuickGelu",
+    [x],
+    { alpha: { float: 1 } },
+    [{ dtype: x.dtype, shape: x.shape }],
+    {
+      domain: "com.microsoft",
+      derivative: ([gradient]) => {
+        // With y = x σ: y' = σ + y − y σ.
+        const gate = sigmoid(x);
+        const y = output!;
+        return [multiply(gradient!, add(gate, subtract(y, multiply(y, gate))))];
+      },
     },
-  });
+  );
   return output!;
 }
 
