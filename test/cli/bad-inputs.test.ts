@@ -150,8 +150,11 @@ describe("students", () => {
     expectRefusal(result, "no config.json", "student.model");
   });
 
-  it("that are whole train, and their embedding fits the tokenizer with its markers", async () => {
-    const model = await makeStudent("whole", 20);
+  it.each([
+    ["grows for the markers", 0],
+    ["keeps spare rows that the markers fit into", 20],
+  ])("that are whole train, and their embedding %s", async (_does, spare) => {
+    const model = await makeStudent(`whole-${spare}`, spare);
     const result = await distill(json(goodRows()), [
       `student: { model: ${model} }`,
       "train: { budget: { unit: epochs, amount: 1 } }",
@@ -163,7 +166,9 @@ describe("students", () => {
       vocab_size: number;
     };
     const tokenizer = await loadTokenizer(join(run, "students/full"));
-    expect(config.vocab_size).toBe(tokenizer.vocabularySize);
+    const before = (await loadTokenizer(model)).vocabularySize;
+    expect(tokenizer.vocabularySize).toBeGreaterThan(before);
+    expect(config.vocab_size).toBe(Math.max(tokenizer.vocabularySize, before + spare));
     expect(tokenizer.idOf("<|chunk|>")).toBeDefined();
   });
 });

@@ -267,6 +267,25 @@ const differentiable: Record<string, Record<string, Cases>> = {
         build: ([table], [indices]) => layout.gather(table!, indices!, { unique: true }),
       },
     ],
+    addColumns: [
+      {
+        inputs: [
+          [2, 4],
+          [2, 2],
+        ],
+        given: [{ shape: [2], values: [3, 1] }],
+        build: ([x, updates], [columns]) => layout.addColumns(x!, columns!, updates!),
+      },
+      {
+        inputs: [
+          ["n", 3],
+          ["n", 1],
+        ],
+        given: [{ shape: [1], values: [2] }],
+        sizes: symbolic,
+        build: ([x, updates], [columns]) => layout.addColumns(x!, columns!, updates!),
+      },
+    ],
   },
   matmul: {
     linear: [

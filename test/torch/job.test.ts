@@ -57,7 +57,7 @@ describe("skipthink train --job-only", () => {
       expect(new Set(sequences.subarray(epoch * 24, (epoch + 1) * 24)).size).toBe(24);
     }
     // The weights of every step sum to 1.
-    expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(epochs * 5, 6);
+    expect(Array.from(weights).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(epochs * 5, 6);
     expect([...new Set(await numbers(job, "epochs"))]).toEqual([0, 1, 2]);
     expect((await readdir(join(job, "student"))).sort()).toContain("tokenizer.json");
     expect(existsSync(join(job, "student", "skipthink.json"))).toBe(true);
