@@ -9,7 +9,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Engine, Student, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
+import type {
+  Engine,
+  Student,
+  TokenSequence,
+  WeightedSequence,
+} from "../../src/engine/engine.ts";
 import { onnxEngine } from "../../src/engine/onnx/student.ts";
 import { JobWriter, jobEngine } from "../../src/engine/torch/job-writer.ts";
 import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts";
@@ -31,6 +36,14 @@ const students = [
   "../golden-t5/relu-tied",
   "../golden-t5/gated-untied",
 ].filter((name) => existsSync(join(golden, name, "config.json")));
+/**
+ * T5's random students are so sharp that training magnifies rounding, and at the rate of the others the engines do not agree within
+ * 1e-3. Measured: at 1e-3 the engines end 8e-2 (relu-tied) and 6e-2 (gated-untied) apart, but PyTorch with the same items cut into
+ * other micro-batches ends 3e-2 to 5e-2 from itself. At 1e-4 relu-tied ends 2.3e-3 apart and up to 1.3e-4 from itself: weights start
+ * equal to the bit, and after one step a single weight differs, whose gradient is rounding (6.0e-9 and 1.1e-9) beside Adam's
+ * epsilon of 1e-8. At 3e-5 every pair, of one engine or two, is within 5e-6, so a difference would be one of the engines.
+ */
+const learningRateOf = (name: string): number => (name.includes("t5") ? 3e-5 : 1e-3);
 const minutes = 60_000;
 const steps = 50;
 
@@ -128,11 +141,12 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
     "%s: the losses of 50 steps agree, and what the trained student says",
     async (name) => {
       const { folder, vocabulary, markers } = await grown(name);
-      const encoded = rationales(vocabulary, 12);
+      const encoded = rationales(vocabulary, 40);
+      const learningRate = learningRateOf(name);
       const [onnx, other] = await withBoth(folder, vocabulary, async (student) => {
         const reports = [];
         for (let step = 0; step < steps; step++) {
-          reports.push(await student.train(batch(vocabulary, step), 1e-3));
+          reports.push(await student.train(batch(vocabulary, step), learningRate));
         }
         const options = {
           count: 3,
@@ -176,7 +190,8 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
       });
       expect(other.sizes).toEqual(onnx.sizes);
       const losses = (found: typeof onnx): number[] => found.reports.map(({ loss }) => loss);
-      expect(losses(onnx).at(-1)!).toBeLessThan(losses(onnx)[0]! - 0.2);
+      // Step 46 has the batch of step 1 again.
+      expect(losses(onnx)[45]!).toBeLessThan(losses(onnx)[0]! - 0.01);
       expect(largestDifference(losses(onnx), losses(other))).toBeLessThan(1e-3);
       onnx.reports.forEach((report, step) => {
         const { loss: _l, gradientNorm, sequenceLosses, ...counts } = report;
@@ -243,7 +258,7 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
         await loaded.close();
       }
     },
-    2 * minutes,
+    5 * minutes,
   );
 });
 
@@ -290,7 +305,7 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("a job", () => {
       expect(trained.capabilities().vocabularySize).toBe(vocabulary);
       await trained.close();
     },
-    2 * minutes,
+    5 * minutes,
   );
 });
 
@@ -308,6 +323,6 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("a worker that refuses", () => {
       ).toHaveLength(2);
       await student.close();
     },
-    2 * minutes,
+    5 * minutes,
   );
 });

@@ -153,7 +153,9 @@ def _train(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) ->
 
 def _score(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) -> Reply:
     sequences = [TokenSequence(p, c, t) for p, c, t in _split(arrays, ("prompt", "context", "target"))]
-    found, counts = score(runner, sequences, request["alsoTokens"], request["maxTokens"], request["alternatives"])
+    found, counts = score(
+        runner, sequences, request["alsoTokens"], request["maxTokens"], request["alternatives"]
+    )
     nothing = np.zeros(0, np.float32)
     return {"forwardPasses": counts.passes, "scoredTokens": counts.tokens}, {
         "logProbabilities": np.concatenate([nothing, *(one.log_probabilities for one in found)]),

@@ -113,6 +113,8 @@ def load_student(folder: Path, rows: int | None = None, noise: np.ndarray[Any, A
 def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:
     """New rows: mean of the old ones plus the given noise, as src/students/grow-embedding.ts makes them."""
     tables = [model.get_input_embeddings().weight, model.get_output_embeddings().weight]
+    # A folder may say that the head is tied and yet hold one of its own, which counts; resizing would believe the former.
+    model.config.tie_word_embeddings = tables[0] is tables[1]
     old = [table.detach().double() for table in tables]
     model.resize_token_embeddings(rows, mean_resizing=False)
     tables = [model.get_input_embeddings().weight, model.get_output_embeddings().weight]
