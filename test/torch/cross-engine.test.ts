@@ -9,12 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
-import type {
-  Engine,
-  Student,
-  TokenSequence,
-  WeightedSequence,
-} from "../../src/engine/engine.ts";
+import type { Engine, Student, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
 import { onnxEngine } from "../../src/engine/onnx/student.ts";
 import { JobWriter, jobEngine } from "../../src/engine/torch/job-writer.ts";
 import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts";
