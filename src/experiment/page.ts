@@ -1,9 +1,9 @@
 /** experiment.html: the tables and pictures of an experiment on one page, in the style of a run's report; no script at all. */
-import { createHash } from "node:crypto";
 import { accuracyTokensChart } from "../report/charts/accuracy-tokens.ts";
 import type { MethodResult } from "../report/data.ts";
 import { escapeHtml, type Html, label } from "../report/html.ts";
 import { compact, decimal, duration, factor, missing, percent, pValue } from "../report/numbers.ts";
+import { renderPage } from "../report/page.ts";
 import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
@@ -30,34 +30,15 @@ export function renderExperiment(figures: ExperimentFigures): string {
       comparisons: summary.comparisons.filter(same),
     });
   });
-  const styleHash = `'sha256-${createHash("sha256").update(pageStyle).digest("base64")}'`;
-  const policy = `default-src 'none'; style-src ${styleHash}; img-src data:; base-uri 'none'; form-action 'none'`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>${label(figures.name, 200)}</title>
-<link rel="icon" href="data:,">
-<style>${pageStyle}</style>
-</head>
-<body>
-<nav aria-label="Sections"><ul>${settings
-    .map(([, setting], i) => `<li><a href="#setting-${i}">${label(titleOf(setting, "Results"), 60)}</a></li>`)
-    .join("")}</ul></nav>
-<main>
-<header><p class="kicker">skipthink experiment</p><h1>${label(figures.name, 200)}</h1>
-<p class="lede">${lede(figures)}</p><p class="note"><code>${label(figures.command, 1000)}</code></p></header>
-${failuresSection(figures)}
-${sections.join("\n")}
-<footer>Made by skipthink. The page is one file: it loads nothing and sends nothing.</footer>
-</main>
-</body>
-</html>
-`;
+  const header =
+    `<header><p class="kicker">skipthink experiment</p><h1>${label(figures.name, 200)}</h1>\n` +
+    `<p class="lede">${lede(figures)}</p><p class="note"><code>${label(figures.command, 1000)}</code></p></header>`;
+  return renderPage({
+    title: figures.name,
+    style: pageStyle,
+    sections: settings.map(([, setting], index) => [`setting-${index}`, titleOf(setting, "Results")]),
+    content: [header, failuresSection(figures), ...sections].join("\n"),
+  });
 }
 
 function lede({ cells, failures, summary, parallel }: ExperimentFigures): Html {

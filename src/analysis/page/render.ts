@@ -1,10 +1,10 @@
 /**
  * inspect.html: one self-contained page from an InspectData, in the report's look, without any script. Texts from models and
- * data sets are untrusted and pass through the report's escaping; the page's policy forbids every request and script.
+ * data sets are untrusted and pass through the report's escaping.
  */
-import { createHash } from "node:crypto";
 import { type Html, label } from "../../report/html.ts";
 import { decimal, percent } from "../../report/numbers.ts";
+import { renderPage } from "../../report/page.ts";
 import { type MethodLook, methodLooks } from "../../report/palette.ts";
 import type { InspectData } from "../data.ts";
 import { type InspectSummary, summarize } from "../summary.ts";
@@ -27,37 +27,22 @@ const sections = [
 export function renderInspection(data: InspectData): string {
   const looks = looksOf(data);
   const summary = summarize(data);
-  const styleHash = createHash("sha256").update(inspectStyle).digest("base64");
-  const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; img-src data:; base-uri 'none'; form-action 'none'`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>Inspection: ${label(data.title, 200)}</title>
-<link rel="icon" href="data:,">
-<style>${inspectStyle}</style>
-</head>
-<body>
-<a class="skip-link" href="#core">Skip to the core tokens</a>
-<nav aria-label="Sections"><ul>${sections.map(([id, name]) => `<li><a href="#${id}">${name}</a></li>`).join("")}</ul></nav>
-<main>
-<header><p class="kicker">skipthink inspection of run ${label(data.run)}</p><h1>${label(data.title, 200)}</h1><p class="lede">${lede(data, summary)}</p></header>
-${[
-  coreSection(data, looks),
-  stepsSection(data, looks, summary),
-  sharpnessSection(data, looks, summary),
-  lostSection(data, looks),
-  skipsSection(data),
-].join("\n")}
-<footer>Made by skipthink, seed ${decimal(data.settings.seed).replaceAll(",", "")}. The page is one file: it loads nothing and sends nothing.</footer>
-</main>
-</body>
-</html>
-`;
+  const header = `<header><p class="kicker">skipthink inspection of run ${label(data.run)}</p><h1>${label(data.title, 200)}</h1><p class="lede">${lede(data, summary)}</p></header>`;
+  return renderPage({
+    title: `Inspection: ${data.title}`,
+    style: inspectStyle,
+    sections,
+    skipTo: ["core", "the core tokens"],
+    content: [
+      header,
+      coreSection(data, looks),
+      stepsSection(data, looks, summary),
+      sharpnessSection(data, looks, summary),
+      lostSection(data, looks),
+      skipsSection(data),
+    ].join("\n"),
+    seed: data.settings.seed,
+  });
 }
 
 function looksOf(data: InspectData): MethodLook[] {
