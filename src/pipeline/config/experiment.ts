@@ -1,9 +1,8 @@
 /** The `experiment:` section of a recipe: a grid of overrides, whose every cell is a run of its own (src/experiment). */
 import { z } from "zod";
 import { methodPlans } from "../../method/baselines/methods.ts";
-import { methodNames } from "../../method/baselines/plan.ts";
+import { count, methodSchema } from "./values.ts";
 
-const methodSchema = z.enum(methodNames);
 /** Names become parts of folder names and columns of tables. */
 const axisName = z.string().regex(/^[A-Za-z][\w-]{0,39}$/, "must be a word of letters, digits, _ and -");
 const valueName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}_.+' -]{0,59}$/u, "must be a short plain name");
@@ -29,7 +28,7 @@ const equalSchema = z.strictObject({
 export const experimentSchema = z
   .strictObject({
     seeds: z
-      .array(z.int().min(0).max(0xffff_ffff))
+      .array(count(0, 0xffff_ffff))
       .min(1)
       .max(100)
       .default([1, 2, 3])
