@@ -48,7 +48,9 @@ export const studentSchema = z
     model: filePath()
       .nullable()
       .optional()
-      .describe('Folder in Hugging Face layout, or "builtin:base" (the default unless `random` is given).'),
+      .describe(
+        'Folder in Hugging Face layout, "hf:owner/name@revision" (a model of the hub), or "builtin:base" (the default unless `random` is given).',
+      ),
     random: randomStudentSchema.optional(),
     lora: loraSchema.optional(),
   })
