@@ -225,10 +225,9 @@ def build(name):
     return model
 
 
-def items(name, vocabulary):
-    """Ragged sequences with their loss weights; the last fills the whole context."""
-    random = numpy.random.Generator(numpy.random.PCG64([STUDENTS[name]["seed"], 1]))
-    sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (12, 3, 20), (2, 30, 1), (10, 14, CONTEXT - 24)]
+def ragged_items(seed, sizes, vocabulary):
+    """Sequences of the given [prompt, context, target] lengths with their loss weights."""
+    random = numpy.random.Generator(numpy.random.PCG64([seed, 1]))
     weights = [0.05, 0.25, 0.2, 0.1, 0.3, 0.1]
     result = []
     for (prompt, context, target), weight in zip(sizes, weights, strict=True):
@@ -244,10 +243,25 @@ def items(name, vocabulary):
     return result
 
 
+def gradients_of(model, loss):
+    """Norm and some entries of every parameter's gradient."""
+    model.zero_grad()
+    loss.backward()
+    gradients = {}
+    for key, parameter in model.named_parameters():
+        flat = parameter.grad.flatten()
+        random = numpy.random.Generator(numpy.random.PCG64([7, zlib.crc32(key.encode())]))
+        indices = sorted(random.choice(len(flat), min(len(flat), GRADIENT_SAMPLES), replace=False).tolist())
+        gradients[key] = {"norm": flat.norm().item(), "indices": indices, "values": flat[indices].tolist()}
+    return gradients
+
+
 def golden(name, model):
     """Everything the test compares, from a float64 copy of the model."""
     model = model.double().eval()
-    sequences = items(name, model.config.vocab_size)
+    # The last sequence fills the whole context.
+    sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (12, 3, 20), (2, 30, 1), (10, 14, CONTEXT - 24)]
+    sequences = ragged_items(STUDENTS[name]["seed"], sizes, model.config.vocab_size)
     losses, logits = [], []
     total = torch.zeros((), dtype=torch.float64)
     for index, item in enumerate(sequences):
@@ -260,25 +274,13 @@ def golden(name, model):
         total = total + item["weight"] * loss
         for position in sorted({0, given - 1, ids.shape[1] - 1}):
             logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
-    model.zero_grad()
-    total.backward()
-    gradients = {}
-    for key, parameter in model.named_parameters():
-        flat = parameter.grad.flatten()
-        random = numpy.random.Generator(numpy.random.PCG64([7, zlib.crc32(key.encode())]))
-        indices = sorted(random.choice(len(flat), min(len(flat), GRADIENT_SAMPLES), replace=False).tolist())
-        gradients[key] = {
-            "norm": flat.norm().item(),
-            "indices": indices,
-            "values": flat[indices].tolist(),
-        }
     return {
         "source": f"transformers {type(model).__name__}, float64, eager attention",
         "items": sequences,
         "losses": losses,
         "loss": total.item(),
         "logits": logits,
-        "gradients": gradients,
+        "gradients": gradients_of(model, total),
         "greedy": greedy(name, model),
     }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy
 import torch
 from checks import Checks
-from make_golden import GRADIENT_SAMPLES, NEW_TOKENS, SMALLEST_MARGIN, close, rounded
+from make_golden import NEW_TOKENS, SMALLEST_MARGIN, close, gradients_of, ragged_items, rounded
 from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -112,25 +112,6 @@ def load(folder):
     ).eval()
 
 
-def items(name, vocabulary):
-    """Ragged sequences with their loss weights: long prompts with short targets, and the other way round."""
-    random = numpy.random.Generator(numpy.random.PCG64([STUDENTS[name]["seed"], 1]))
-    sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (60, 3, 20), (2, 50, 1), (10, 14, 40)]
-    weights = [0.05, 0.25, 0.2, 0.1, 0.3, 0.1]
-    result = []
-    for (prompt, context, target), weight in zip(sizes, weights, strict=True):
-        tokens = random.integers(0, vocabulary, prompt + context + target).tolist()
-        result.append(
-            {
-                "prompt": tokens[:prompt],
-                "context": tokens[prompt : prompt + context],
-                "target": tokens[prompt + context :],
-                "weight": weight,
-            }
-        )
-    return result
-
-
 def logits_of(model, prompt, decoder):
     return model(
         input_ids=torch.tensor([prompt]),
@@ -141,7 +122,9 @@ def logits_of(model, prompt, decoder):
 
 def golden(name, model):
     """Everything the test compares, from a float64 copy of the model."""
-    sequences = items(name, model.config.vocab_size)
+    # Long prompts with short targets, and the other way round.
+    sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (60, 3, 20), (2, 50, 1), (10, 14, 40)]
+    sequences = ragged_items(STUDENTS[name]["seed"], sizes, model.config.vocab_size)
     losses, logits = [], []
     total = torch.zeros((), dtype=torch.float64)
     for index, item in enumerate(sequences):
@@ -154,21 +137,13 @@ def golden(name, model):
         total = total + item["weight"] * loss
         for position in sorted({0, given, len(output) - 1}):
             logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
-    model.zero_grad()
-    total.backward()
-    gradients = {}
-    for key, parameter in model.named_parameters():
-        flat = parameter.grad.flatten()
-        random = numpy.random.Generator(numpy.random.PCG64([7, zlib.crc32(key.encode())]))
-        indices = sorted(random.choice(len(flat), min(len(flat), GRADIENT_SAMPLES), replace=False).tolist())
-        gradients[key] = {"norm": flat.norm().item(), "indices": indices, "values": flat[indices].tolist()}
     return {
         "source": f"transformers {type(model).__name__}, float64, eager attention",
         "items": sequences,
         "losses": losses,
         "loss": total.item(),
         "logits": logits,
-        "gradients": gradients,
+        "gradients": gradients_of(model, total),
         "greedy": greedy(name, model),
     }
 
