@@ -4,6 +4,7 @@
  */
 import type { Sample } from "../evaluate/evaluate.ts";
 import { mcNemarExact } from "../evaluate/statistics.ts";
+import { mean } from "../util/mean.ts";
 
 /** How a wrong answer is wrong. */
 export const failures = ["otherAnswer", "unreadable", "unfinished"] as const;
@@ -130,8 +131,4 @@ function output({ text, predicted, tokens }: Sample): ExampleOutput {
 /** The end of a text stays: the answer is there. */
 function cut(text: string): string {
   return text.length <= longestText ? text : `…${text.slice(1 - longestText)}`;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -6,6 +6,7 @@ import type { Markers } from "../method/items/markers.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 import { answersEqual, readAnswer } from "../tasks/answers/answers.ts";
 import type { AnswerKind, Problem } from "../tasks/problem.ts";
+import { mean } from "../util/mean.ts";
 import { median } from "./statistics.ts";
 
 /** One line of the samples file. */
@@ -96,7 +97,6 @@ export async function evaluateStudent(
     seconds.push(elapsed);
     samples[index]!.seconds = elapsed;
   }
-  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     samples,
     accuracy: mean(samples.map(({ correct }) => (correct ? 1 : 0))),

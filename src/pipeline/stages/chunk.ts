@@ -1,5 +1,6 @@
 /** Chunks the rationales with the trained chunk-wise student: the chunking that probing and the report use. */
 import { type ChunkedRationale, chunkRationales } from "../../method/chunk/chunk.ts";
+import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunStudent, stopIfAsked } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 import type { TrainResult } from "./train.ts";
@@ -57,8 +58,6 @@ export async function chunkStage(
         previous,
       );
       await folder.writeJsonLines(chunks, "chunks.jsonl");
-      const mean = (values: number[]): number =>
-        values.reduce((sum, value) => sum + value, 0) / values.length;
       return {
         rationales: chunks.length,
         scoredSequences: student.counters().scoredSequences,

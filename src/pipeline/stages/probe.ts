@@ -10,6 +10,7 @@ import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
+import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
@@ -132,7 +133,6 @@ function summarize(
   const chunks = skips.flatMap((probed) => probed.chunks);
   const tokensOf = (id: string, steps: readonly number[]): number =>
     steps.reduce((sum, step) => sum + encoded.get(id)!.steps[step]!.length, 0);
-  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const known = skips.flatMap(({ rationaleId, keptSteps: kept }) => {
     const roles = rationales.get(rationaleId)?.roles;
     return roles === undefined ? [] : [{ roles, keptSteps: kept }];
