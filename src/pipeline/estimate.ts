@@ -16,14 +16,14 @@ import type { PlannedBatch, TrainingItem } from "../method/items/types.ts";
 import type { FamilyShape } from "../students/families/family.ts";
 import { findFamily } from "../students/families/index.ts";
 import { readModelFolder } from "../students/model-folder.ts";
-import { usedShare } from "./budget.ts";
+import { mean } from "../util/mean.ts";
+import { budgetOf, usedShare } from "./budget.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunContext, RunData, RunReporter, RunStudent } from "./context.ts";
 import { loraOptions } from "./lora.ts";
 import { RunFolder } from "./run-folder.ts";
 import { dataStage } from "./stages/data.ts";
 import { studentStage } from "./stages/student.ts";
-import { budgetOf } from "./stages/train.ts";
 
 export interface MethodEstimate {
   /** Training items of one epoch. */
@@ -217,7 +217,7 @@ function planOf(
 
 /** The budget in steps, tokens and epochs, if every epoch is like the first. */
 function budgetUse(context: RunContext, name: MethodName, batches: readonly PlannedBatch[]) {
-  const budget = budgetOf(context, name);
+  const budget = budgetOf(context.recipe, name);
   const targets = sum(
     batches.map((batch) => sum(batch.microBatches.flat().map(({ target }) => target.length))),
   );
@@ -361,8 +361,4 @@ function spread<T>(values: readonly T[], count: number): T[] {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function mean(values: readonly number[]): number {
-  return sum(values) / values.length;
 }

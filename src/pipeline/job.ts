@@ -10,9 +10,10 @@ import { refuseLora } from "../engine/torch/lora.ts";
 import { methodPlans } from "../method/baselines/methods.ts";
 import type { MethodName } from "../method/baselines/plan.ts";
 import type { RunContext } from "./context.ts";
+import type { TrainMetrics } from "./metrics.ts";
 import { runPipeline, upstreamOf } from "./run.ts";
 import { RunFolder } from "./run-folder.ts";
-import { type TrainMetrics, trainStage } from "./stages/train.ts";
+import { trainStage } from "./stages/train.ts";
 
 /**
  * @param folder job folder, new or empty

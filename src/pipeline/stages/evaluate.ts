@@ -10,6 +10,17 @@ export interface Evaluated {
   samples: Sample[];
 }
 
+/** How a method's student is asked and judged, on any split. */
+export function evaluationOptions(
+  { recipe }: Pick<RunContext, "recipe">,
+  { answerKind, caseSensitive }: RunData,
+  { tokenizer, markers }: RunStudent,
+  { usesMarkers, prefix }: MethodPlan,
+) {
+  const { maxNewTokens, batchSize } = recipe.evaluate;
+  return { tokenizer, markers, usesMarkers, prefix, answerKind, caseSensitive, maxNewTokens, batchSize };
+}
+
 export async function evaluateStage(
   context: RunContext,
   data: RunData,
@@ -31,14 +42,7 @@ export async function evaluateStage(
       try {
         reporter.progress({ done: 0, total: data.test.length, unit: "problem" });
         const { samples, ...figures } = await evaluateStudent(student, data.test, {
-          tokenizer: base.tokenizer,
-          markers: base.markers,
-          usesMarkers: plan.usesMarkers,
-          prefix: plan.prefix,
-          answerKind: data.answerKind,
-          caseSensitive: data.caseSensitive,
-          maxNewTokens: recipe.evaluate.maxNewTokens,
-          batchSize: recipe.evaluate.batchSize,
+          ...evaluationOptions(context, data, base, plan),
           latencyProblems: recipe.evaluate.latencyProblems,
           onProgress: (done) => {
             reporter.progress({ done, total: data.test.length, unit: "problem" });

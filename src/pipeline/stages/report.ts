@@ -7,12 +7,13 @@ import type { ProbedChunk, SkipReason } from "../../method/probe/types.ts";
 import type { MethodResult, ReportData } from "../../report/data.ts";
 import { renderReport } from "../../report/render.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
-import { describeBudget } from "../budget.ts";
+import { mean } from "../../util/mean.ts";
+import { budgetOf, describeBudget } from "../budget.ts";
 import type { RunContext } from "../context.ts";
+import type { TrainMetrics } from "../metrics.ts";
 import type { RunOutcome } from "../run.ts";
 import type { RunManifest } from "../run-folder.ts";
 import { writeTensorBoard } from "./tensorboard.ts";
-import { budgetOf, type TrainMetrics } from "./train.ts";
 
 export interface ReportSummary {
   /** What `--json` prints. */
@@ -119,7 +120,7 @@ function comparisons({ evaluated }: RunOutcome): ReportData["comparisons"] {
 }
 
 function budgetText(context: RunContext, methods: readonly MethodName[]): string {
-  const texts = methods.map((name) => ({ name, text: describeBudget(budgetOf(context, name)) }));
+  const texts = methods.map((name) => ({ name, text: describeBudget(budgetOf(context.recipe, name)) }));
   const common = texts.every(({ text }) => text === texts[0]?.text);
   if (common) return `${texts[0]?.text ?? "none"} for each method`;
   return texts.map(({ name, text }) => `${name}: ${text}`).join("; ");
@@ -133,7 +134,6 @@ async function studentAndData(
   const student = await engine.open(base.base, { threads: recipe.threads });
   const { family, parameters, vocabularySize, contextLength } = student.capabilities();
   await student.close();
-  const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     task: {
       name: data.taskName,

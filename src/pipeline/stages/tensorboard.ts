@@ -5,7 +5,7 @@ import type { MethodResult } from "../../report/data.ts";
 import { eventFile, type ScalarEvent } from "../../report/tensorboard.ts";
 import { stageFile } from "../../tensor/atomic-file.ts";
 import type { RunContext } from "../context.ts";
-import type { TrainMetrics } from "./train.ts";
+import type { TrainMetrics } from "../metrics.ts";
 
 /** @param createdAt of the run; a step's time is that plus the seconds trained so far */
 export async function writeTensorBoard(

@@ -1,31 +1,29 @@
 /** Trains one method's student: epochs of planned batches, chunk search between them, checkpoints, best-on-dev selection. */
-
-import { existsSync } from "node:fs";
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Student } from "../../engine/engine.ts";
 import { evaluateStudent } from "../../evaluate/evaluate.ts";
 import type { ItemSettings, MethodName, MethodPlan } from "../../method/baselines/plan.ts";
-import { averageBoundaries } from "../../method/chunk/boundaries.ts";
-import { chunkRationales } from "../../method/chunk/chunk.ts";
 import { planEpoch } from "../../method/items/batches.ts";
 import type { EncodedRationale } from "../../method/items/encode.ts";
 import type { PlannedBatch, TrainingItem } from "../../method/items/types.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { exitCodes, SkipthinkError } from "../../util/errors.ts";
 import { RandomStream } from "../../util/random.ts";
-import { type Budget, type Used, usedShare } from "../budget.ts";
+import { type Budget, budgetOf, expectedSteps, type Used, usedShare } from "../budget.ts";
 import {
   type ChunkHistoryEntry,
   loadCheckpoint,
   saveCheckpoint,
   type TrainingPosition,
 } from "../checkpoint.ts";
+import { averageChunks, searchChunks, searchIsDue } from "../chunk-search.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
 import { loraOptions } from "../lora.ts";
+import { appendMetrics, rewindMetrics } from "../metrics.ts";
 import { runStage } from "../run-folder.ts";
+import { evaluationOptions } from "./evaluate.ts";
 
 export interface TrainResult {
   /** Totals of this training and of the students it starts from. */
@@ -53,23 +51,6 @@ export interface Upstream {
   boundaries?: Record<string, number[]> | undefined;
   /** Steps kept by probing, by rationale id. */
   skips?: ReadonlyMap<string, { keptSteps: number[]; dropped: boolean }> | undefined;
-}
-
-/** One line of metrics/<method>.jsonl. */
-export interface TrainMetrics {
-  step: number;
-  epoch: number;
-  stage: string;
-  loss: number;
-  learningRate: number;
-  gradientNorm: number;
-  tokens: number;
-  paddedTokens: number;
-  targetTokens: number;
-  trainedTokens: number;
-  seconds: number;
-  /** At the end of an epoch, where measured. */
-  devAccuracy?: number;
 }
 
 export async function trainStage(
@@ -107,11 +88,8 @@ export async function trainStage(
   return { result, hash };
 }
 
-export function budgetOf({ recipe }: Pick<RunContext, "recipe">, method: MethodName): Budget {
-  return recipe.train.budgets[method] ?? recipe.train.budget;
-}
-
-function trainingSettings(context: RunContext, method: MethodName): object {
+/** What decides over the weights of `recipe.train`, for this method; how often they are saved does not. */
+function trainingSettings({ recipe }: RunContext, method: MethodName) {
   const {
     budget: _b,
     budgets: _bs,
@@ -119,10 +97,10 @@ function trainingSettings(context: RunContext, method: MethodName): object {
     keepCheckpoints: _k,
     checkpointEverySteps: _c,
     ...rest
-  } = context.recipe.train;
+  } = recipe.train;
   return {
     ...rest,
-    budget: budgetOf(context, method),
+    budget: budgetOf(recipe, method),
     learningRate: learningRates[method] ?? rest.learningRate,
   };
 }
@@ -154,9 +132,9 @@ class Training {
     this.base = base;
     this.plan = plan;
     this.upstream = upstream;
-    const { train } = context.recipe;
-    this.budget = budgetOf(context, plan.name);
-    this.peak = train.learningRates[plan.name] ?? train.learningRate;
+    const { budget, learningRate } = trainingSettings(context, plan.name);
+    this.budget = budget;
+    this.peak = learningRate;
     // Targets that grow harder on a schedule raise the loss without anything being wrong.
     this.guard = new DivergenceGuard({ mayRise: plan.progression !== undefined });
     const encoded = new Map(base.encoded.map((one) => [one.rationaleId, one]));
@@ -202,9 +180,9 @@ class Training {
         this.position = found;
         reporter.note(`resumed at step ${found.step} of ${this.plan.name}`);
       }
-      await this.rewindMetrics();
+      await rewindMetrics(folder.metrics(this.plan.name), this.position.step);
       if (this.position.boundaries === undefined && this.plan.needsChunks !== "none") {
-        this.position.boundaries = this.upstream.boundaries ?? this.averageChunks();
+        this.position.boundaries = this.upstream.boundaries ?? averageChunks(this.base, recipe.chunk.count);
       }
       // An epoch that was stopped after its last step still has its measurement on dev to make.
       while (this.position.batch > 0 || usedShare(this.budget, this.used(0)) < 1) await this.epoch();
@@ -230,19 +208,10 @@ class Training {
     return { step, trainedTokens, epoch, batch, batches };
   }
 
-  private averageChunks(): Record<string, number[]> {
-    const { count } = this.context.recipe.chunk;
-    return Object.fromEntries(
-      this.base.encoded.map(({ rationaleId, steps }) => [
-        rationaleId,
-        averageBoundaries(steps.length, count),
-      ]),
-    );
-  }
-
   private async epoch(): Promise<void> {
     const { recipe, reporter } = this.context;
-    if (this.searchIsDue()) await this.search();
+    const searches = this.plan.needsChunks === "search" && this.plan.startsFrom === undefined;
+    if (searches && searchIsDue(recipe.chunk, this.position)) await this.search();
     const batches = planEpoch(this.items(), {
       seed: recipe.seed,
       epoch: this.position.epoch,
@@ -252,7 +221,7 @@ class Training {
       schedule: recipe.items.schedule,
       keepTogether: this.plan.keepTogether ?? false,
     });
-    const totalSteps = this.expectedSteps(batches);
+    const totalSteps = expectedSteps(this.budget, this.used(batches.length), batches);
     reporter.progress({ done: this.position.step, total: totalSteps, tokens: this.readTokens });
     while (this.position.batch < batches.length && usedShare(this.budget, this.used(batches.length)) < 1) {
       await this.step(batches, totalSteps);
@@ -283,7 +252,7 @@ class Training {
     position.batch += 1;
     position.trainedTokens += report.targetTokens;
     this.readTokens += report.tokens;
-    const line: TrainMetrics = {
+    const line = {
       step: position.step,
       epoch: position.epoch,
       stage: String(batch.stage),
@@ -296,7 +265,7 @@ class Training {
       trainedTokens: position.trainedTokens,
       seconds: position.seconds,
     };
-    await appendFile(folder.metrics(this.plan.name), JSON.stringify(line) + "\n");
+    await appendMetrics(folder.metrics(this.plan.name), line);
     reporter.progress({
       done: position.step,
       total: Math.max(totalSteps, position.step),
@@ -342,66 +311,15 @@ class Training {
     return items;
   }
 
-  /** Steps until the budget is used, as far as this epoch tells. */
-  private expectedSteps(batches: readonly PlannedBatch[]): number {
-    const { amount, unit } = this.budget;
-    if (unit === "optimizerSteps") return amount;
-    if (unit === "epochs") {
-      return this.position.step - this.position.batch + (amount - this.position.epoch) * batches.length;
-    }
-    const tokens = batches.reduce(
-      (sum, batch) => sum + batch.microBatches.flat().reduce((inner, { target }) => inner + target.length, 0),
-      0,
-    );
-    const left = amount - this.position.trainedTokens;
-    return this.position.step + Math.ceil((left * batches.length) / tokens);
-  }
-
-  private searchIsDue(): boolean {
-    const { warmUpEpochs, everyEpochs } = this.context.recipe.chunk;
-    const { epoch, batch, searchedEpoch } = this.position;
-    return (
-      this.plan.needsChunks === "search" &&
-      this.plan.startsFrom === undefined &&
-      batch === 0 &&
-      searchedEpoch !== epoch &&
-      epoch >= warmUpEpochs &&
-      (epoch - warmUpEpochs) % everyEpochs === 0
-    );
-  }
-
   private async search(): Promise<void> {
-    const { recipe } = this.context;
     const { position } = this;
-    const started = performance.now();
-    const before = this.student.counters().scoredSequences;
-    const previous = new Map(Object.entries(position.boundaries!));
-    const { count, search, context, sharedMarker, maxSweeps } = recipe.chunk;
-    const options = { count, search, context, sharedMarker, maxSweeps };
-    const found = await chunkRationales(
-      this.student,
-      this.base.encoded,
-      this.base.markers,
-      options,
-      previous,
-    );
-    const seconds = (performance.now() - started) / 1000;
-    position.seconds += seconds;
-    const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-    position.history.push({
+    const { boundaries, entry } = await searchChunks(this.student, this.base, this.context.recipe.chunk, {
       epoch: position.epoch,
-      meanObjectiveBefore: mean(found.map(({ objectiveBefore }) => objectiveBefore)),
-      meanObjectiveAfter: mean(found.map(({ objectiveAfter }) => objectiveAfter)),
-      changed: found.filter(
-        ({ boundaries, boundariesBefore }) => boundaries.join() !== boundariesBefore.join(),
-      ).length,
-      rationales: found.length,
-      scoredSequences: this.student.counters().scoredSequences - before,
-      seconds,
+      boundaries: position.boundaries!,
     });
-    position.boundaries = Object.fromEntries(
-      found.map(({ rationaleId, boundaries }) => [rationaleId, boundaries]),
-    );
+    position.seconds += entry.seconds;
+    position.history.push(entry);
+    position.boundaries = boundaries;
     position.searchedEpoch = position.epoch;
     await this.checkpoint();
   }
@@ -431,16 +349,8 @@ class Training {
   }
 
   private async measure(problems: RunData["dev"]): Promise<number> {
-    const { recipe } = this.context;
     const { accuracy } = await evaluateStudent(this.student, problems, {
-      tokenizer: this.base.tokenizer,
-      markers: this.base.markers,
-      usesMarkers: this.plan.usesMarkers,
-      prefix: this.plan.prefix,
-      answerKind: this.data.answerKind,
-      caseSensitive: this.data.caseSensitive,
-      maxNewTokens: recipe.evaluate.maxNewTokens,
-      batchSize: recipe.evaluate.batchSize,
+      ...evaluationOptions(this.context, this.data, this.base, this.plan),
       latencyProblems: 0,
     });
     return accuracy;
@@ -484,20 +394,5 @@ class Training {
         remedy: "Run the same command with --resume to go on.",
       },
     );
-  }
-
-  /** Drops metrics of steps after the checkpoint, which are trained again. */
-  private async rewindMetrics(): Promise<void> {
-    const path = this.context.folder.metrics(this.plan.name);
-    await mkdir(dirname(path), { recursive: true });
-    const old = existsSync(path) ? await readFile(path, "utf8") : "";
-    const kept = old.split("\n").filter((line) => {
-      try {
-        return (JSON.parse(line) as TrainMetrics).step <= this.position.step;
-      } catch {
-        return false; // the line that a killed process did not finish
-      }
-    });
-    await writeTextAtomically(path, kept.map((line) => line + "\n").join(""));
   }
 }

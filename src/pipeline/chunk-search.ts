@@ -1,0 +1,59 @@
+/** Chunks while a training goes on: average ones first, then those that a search with the student as it is now finds. */
+import type { Student } from "../engine/engine.ts";
+import { averageBoundaries } from "../method/chunk/boundaries.ts";
+import { chunkRationales } from "../method/chunk/chunk.ts";
+import { mean } from "../util/mean.ts";
+import type { ChunkHistoryEntry, TrainingPosition } from "./checkpoint.ts";
+import type { Recipe } from "./config/schema.ts";
+import type { RunStudent } from "./context.ts";
+
+/** Boundaries by rationale id. */
+type Boundaries = Record<string, number[]>;
+
+export function averageChunks({ encoded }: Pick<RunStudent, "encoded">, count: number): Boundaries {
+  return Object.fromEntries(
+    encoded.map(({ rationaleId, steps }) => [rationaleId, averageBoundaries(steps.length, count)]),
+  );
+}
+
+/** True at the beginning of an epoch that starts with a search and has not had it yet. */
+export function searchIsDue(
+  { warmUpEpochs, everyEpochs }: Recipe["chunk"],
+  { epoch, batch, searchedEpoch }: TrainingPosition,
+): boolean {
+  return (
+    batch === 0 &&
+    searchedEpoch !== epoch &&
+    epoch >= warmUpEpochs &&
+    (epoch - warmUpEpochs) % everyEpochs === 0
+  );
+}
+
+/** Searches from the chunks in use. */
+export async function searchChunks(
+  student: Student,
+  { encoded, markers }: Pick<RunStudent, "encoded" | "markers">,
+  { count, search, context, sharedMarker, maxSweeps }: Recipe["chunk"],
+  current: { epoch: number; boundaries: Boundaries },
+): Promise<{ boundaries: Boundaries; entry: ChunkHistoryEntry }> {
+  const started = performance.now();
+  const before = student.counters().scoredSequences;
+  const options = { count, search, context, sharedMarker, maxSweeps };
+  const previous = new Map(Object.entries(current.boundaries));
+  const found = await chunkRationales(student, encoded, markers, options, previous);
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    boundaries: Object.fromEntries(found.map(({ rationaleId, boundaries }) => [rationaleId, boundaries])),
+    entry: {
+      epoch: current.epoch,
+      meanObjectiveBefore: mean(found.map(({ objectiveBefore }) => objectiveBefore)),
+      meanObjectiveAfter: mean(found.map(({ objectiveAfter }) => objectiveAfter)),
+      changed: found.filter(
+        ({ boundaries, boundariesBefore }) => boundaries.join() !== boundariesBefore.join(),
+      ).length,
+      rationales: found.length,
+      scoredSequences: student.counters().scoredSequences - before,
+      seconds,
+    },
+  };
+}

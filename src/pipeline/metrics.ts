@@ -1,0 +1,39 @@
+/** metrics/<method>.jsonl: one line per optimizer step, and none of steps that the checkpoint in use does not know. */
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { writeTextAtomically } from "../tensor/atomic-file.ts";
+
+export interface TrainMetrics {
+  step: number;
+  epoch: number;
+  stage: string;
+  loss: number;
+  learningRate: number;
+  gradientNorm: number;
+  tokens: number;
+  paddedTokens: number;
+  targetTokens: number;
+  trainedTokens: number;
+  seconds: number;
+  /** At the end of an epoch, where measured. */
+  devAccuracy?: number;
+}
+
+export async function appendMetrics(path: string, line: TrainMetrics): Promise<void> {
+  await appendFile(path, JSON.stringify(line) + "\n");
+}
+
+/** Makes the file, or drops its lines after `step`: those steps are trained again. */
+export async function rewindMetrics(path: string, step: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const old = existsSync(path) ? await readFile(path, "utf8") : "";
+  const kept = old.split("\n").filter((line) => {
+    try {
+      return (JSON.parse(line) as TrainMetrics).step <= step;
+    } catch {
+      return false; // the line that a killed process did not finish
+    }
+  });
+  await writeTextAtomically(path, kept.map((line) => line + "\n").join(""));
+}
