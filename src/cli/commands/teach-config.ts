@@ -1,15 +1,12 @@
 /** From a file and options to a checked configuration of a teacher: read, override, fill in paths, check. */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Document, LineCounter, parseDocument } from "yaml";
 import { recipeError } from "../../pipeline/config/issues.ts";
 import { applyOverrides } from "../../pipeline/config/overrides.ts";
-import { isMapping, type Mapping } from "../../pipeline/config/tree.ts";
+import { isMapping } from "../../pipeline/config/tree.ts";
+import { largestYamlBytes, parseYamlMapping } from "../../pipeline/config/yaml-mapping.ts";
 import { type TeachConfig, teachSchema, teachSchemaJson } from "../../teacher/config.ts";
 import { inputError } from "../../util/errors.ts";
-
-/** As for recipes: more than this is some other file. */
-const largestBytes = 1 << 20;
 
 export interface TeachConfigOptions {
   /** YAML or JSON; undefined: everything comes from the overrides. */
@@ -24,10 +21,11 @@ export interface TeachConfigOptions {
 /** @throws SkipthinkError (exit 2) that names file, line and key, and the nearest known key */
 export async function loadTeachConfig(options: TeachConfigOptions): Promise<TeachConfig> {
   const source = options.file === undefined ? "command line" : resolve(options.file);
-  const lines = new LineCounter();
   const text = options.file === undefined ? "" : await readConfig(source);
-  const document = parseDocument(text, { lineCounter: lines });
-  const tree = treeOf(document, lines, source);
+  const { tree, document, lines } = parseYamlMapping(text, source, {
+    title: "a configuration",
+    remedy: "See docs/teacher.md.",
+  });
   const base = options.file === undefined ? process.cwd() : dirname(source);
   // One task needs no list.
   if (isMapping(tree.questions)) tree.questions = [tree.questions];
@@ -62,29 +60,8 @@ export async function loadTeachConfig(options: TeachConfigOptions): Promise<Teac
 async function readConfig(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) throw inputError("no such configuration file", { file: path }, "Check the path.");
-  if (found.size > largestBytes) {
+  if (found.size > largestYamlBytes) {
     throw inputError(`${found.size} bytes are too many for a configuration`, { file: path });
   }
   return await readFile(path, "utf8");
-}
-
-function treeOf(document: Document, lines: LineCounter, file: string): Mapping {
-  const fault = document.errors[0];
-  if (fault !== undefined) {
-    throw inputError(
-      `not valid YAML: ${fault.message.split("\n")[0]?.replace(/ at line \d+.*$/, "")}`,
-      { file, line: lines.linePos(fault.pos[0]).line },
-      "Check the indentation and the quotes around that line.",
-    );
-  }
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw inputError(reason, { file }, "Write the values out in place of the YAML aliases.");
-  }
-  if (value === null || value === undefined) return {};
-  if (isMapping(value)) return value;
-  throw inputError("a configuration is a mapping of keys to values", { file }, "See docs/teacher.md.");
 }

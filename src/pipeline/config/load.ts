@@ -1,7 +1,7 @@
 /** From a recipe's name or path to a checked recipe: read, override, fill in paths, check. */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Document, LineCounter, parseDocument, stringify } from "yaml";
+import { stringify } from "yaml";
 import { inputError } from "../../util/errors.ts";
 import { nearest } from "../../util/nearest.ts";
 import { recipeError } from "./issues.ts";
@@ -9,7 +9,7 @@ import { applyOverrides } from "./overrides.ts";
 import { resolvePaths } from "./paths.ts";
 import { type Recipe, recipeSchema } from "./schema.ts";
 import { shippedRecipeNames, shippedRecipePath } from "./shipped.ts";
-import { isMapping, type Mapping } from "./tree.ts";
+import { largestYamlBytes, parseYamlMapping } from "./yaml-mapping.ts";
 
 export interface LoadedRecipe {
   recipe: Recipe;
@@ -25,9 +25,6 @@ export interface LoadOptions {
   workingFolder?: string;
 }
 
-/** A recipe is a page of text; more than this is some other file. */
-const largestRecipeBytes = 1 << 20;
-
 /**
  * Reads a recipe.
  *
@@ -42,17 +39,10 @@ export async function loadRecipe(
 ): Promise<LoadedRecipe> {
   const workingFolder = options.workingFolder ?? process.cwd();
   const source = await findRecipe(pathOrName, workingFolder);
-  const lines = new LineCounter();
-  const document = parseDocument(await readFile(source, "utf8"), { lineCounter: lines });
-  const fault = document.errors[0];
-  if (fault !== undefined) {
-    throw inputError(
-      `not valid YAML: ${fault.message.split("\n")[0]?.replace(/ at line \d+.*$/, "")}`,
-      { file: source, line: lines.linePos(fault.pos[0]).line },
-      "Check the indentation and the quotes around that line.",
-    );
-  }
-  const tree = readTree(document, source);
+  const { tree, document, lines } = parseYamlMapping(await readFile(source, "utf8"), source, {
+    title: "a recipe",
+    remedy: "Write lines such as task: {}.",
+  });
   const overridden = applyOverrides(tree, overrides);
   resolvePaths(tree, {
     file: source,
@@ -68,21 +58,6 @@ export async function loadRecipe(
   return { recipe: checked.data, source, resolvedYaml: stringify(checked.data) };
 }
 
-/** An empty file is an empty recipe, so that the missing task is what gets reported. */
-function readTree(document: Document, file: string): Mapping {
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (cause) {
-    // An alias without its anchor, or aliases that multiply beyond the parser's cap.
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw inputError(reason, { file }, "Write the values out in place of the YAML aliases.");
-  }
-  if (value === null) return {};
-  if (isMapping(value)) return value;
-  throw inputError("a recipe is a mapping of keys to values", { file }, "Write lines such as task: {}.");
-}
-
 /** A bare name means a recipe of the package first: a stray file of that name must not take its place. */
 async function findRecipe(pathOrName: string, workingFolder: string): Promise<string> {
   const looksLikePath = /[\\/]|\.(ya?ml|json)$/i.test(pathOrName);
@@ -91,7 +66,7 @@ async function findRecipe(pathOrName: string, workingFolder: string): Promise<st
   const path = resolve(workingFolder, pathOrName);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) {
-    if (found.size <= largestRecipeBytes) return path;
+    if (found.size <= largestYamlBytes) return path;
     throw inputError(
       `${found.size} bytes are too many for a recipe`,
       { file: path },
