@@ -3,11 +3,10 @@
  * the forward pass does not support is refused here, by the key that asks for it.
  */
 import { z } from "zod";
-import { RandomStream } from "../util/random.ts";
+import { size, tokenId, tokenIds, unquantized } from "./config-keys.ts";
+import { drawParameters } from "./draw-parameters.ts";
 import { checkJson } from "./json-file.ts";
 
-const size = (largest: number) => z.number().int().min(1).max(largest);
-const tokenId = z.number().int().min(0).nullish();
 const only = <T extends boolean>(value: T) =>
   z
     .literal(value, `only ${value} is supported`)
@@ -36,9 +35,9 @@ const gpt2ConfigSchema = z
     scale_attn_by_inverse_layer_idx: only(false),
     reorder_and_upcast_attn: only(false),
     add_cross_attention: only(false),
-    quantization_config: z.null("quantized weights are not supported").optional(),
+    quantization_config: unquantized,
     bos_token_id: tokenId,
-    eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
+    eos_token_id: tokenIds,
   })
   .refine((config) => config.n_embd % config.n_head === 0, {
     path: ["n_head"],
@@ -138,22 +137,13 @@ export function gpt2ParameterName(stored: string): string | undefined {
 
 /**
  * Random parameters as transformers draws them: normal(0, initializer_range), the projections onto the residual path
- * (c_proj) narrower by √(2 · n_layer), biases 0, LayerNorm weights 1. Each parameter has its own random stream.
+ * (c_proj) narrower by √(2 · n_layer), biases 0, LayerNorm weights 1.
  */
 export function initializeGpt2(config: Gpt2Config, seed: number): Map<string, Float32Array> {
-  const parameters = new Map<string, Float32Array>();
-  for (const [name, shape] of gpt2ParameterShapes(config)) {
-    const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    parameters.set(name, values);
-    if (name.endsWith(".bias")) continue;
-    if (/\.ln_[12f]\.weight$/.test(name)) {
-      values.fill(1);
-      continue;
-    }
+  return drawParameters(gpt2ParameterShapes(config), seed, (name) => {
+    if (name.endsWith(".bias")) return { value: 0 };
+    if (/\.ln_[12f]\.weight$/.test(name)) return { value: 1 };
     const isResidual = name.endsWith(".c_proj.weight");
-    const deviation = config.initializer_range / (isResidual ? Math.sqrt(2 * config.n_layer) : 1);
-    const random = new RandomStream(seed, `initialize/${name}`);
-    for (let i = 0; i < values.length; i++) values[i] = deviation * random.normal();
-  }
-  return parameters;
+    return { deviation: config.initializer_range / (isResidual ? Math.sqrt(2 * config.n_layer) : 1) };
+  });
 }

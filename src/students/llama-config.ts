@@ -4,42 +4,21 @@
  * does not support is refused here, by the key that asks for it.
  */
 import { z } from "zod";
-import { RandomStream } from "../util/random.ts";
+import { checkHeads, closingDecoderKeys, decoderKeys, headSizes } from "./config-keys.ts";
+import { beginDecoder, drawParameters } from "./draw-parameters.ts";
 import { checkJson } from "./json-file.ts";
-import { type RotaryScaling, rotaryKeys, rotaryScaling } from "./rotary.ts";
+import { type RotaryScaling, rotaryScaling } from "./rotary.ts";
 
-const size = (largest: number) => z.number().int().min(1).max(largest);
 const flag = z
   .boolean()
   .nullish()
   .transform((value) => value ?? false);
-const tokenId = z.number().int().min(0).nullish();
-const noExperts = z.literal(0, "mixtures of experts are not supported").nullish();
-
-/** Keys by which a configuration of any of these families would ask for another forward pass. */
-export const refusedKeys = {
-  num_experts: noExperts,
-  num_local_experts: noExperts,
-  n_routed_experts: noExperts,
-  quantization_config: z.null("quantized weights are not supported").optional(),
-};
 
 const llamaConfigSchema = z
   .object({
     model_type: z.enum(["llama", "qwen2"]),
-    vocab_size: size(10_000_000),
-    max_position_embeddings: size(10_000_000),
-    hidden_size: size(65_536),
-    intermediate_size: size(1_000_000),
-    num_hidden_layers: size(1_000),
-    num_attention_heads: size(1_000),
-    /** Null: as many as query heads. */
-    num_key_value_heads: size(1_000).nullish(),
-    /** Null: hidden_size / num_attention_heads. */
-    head_dim: size(65_536).nullish(),
-    hidden_act: z.literal("silu", "only silu is supported").default("silu"),
+    ...decoderKeys,
     rms_norm_eps: z.number().positive().max(1).default(1e-6),
-    initializer_range: z.number().positive().max(10).default(0.02),
     tie_word_embeddings: flag,
     /** Biases of all four attention projections (Llama). */
     attention_bias: flag,
@@ -47,25 +26,14 @@ const llamaConfigSchema = z
     use_sliding_window: z.literal(false, "sliding-window attention is not supported").nullish(),
     layer_types: z.array(z.literal("full_attention", "only full_attention is supported")).nullish(),
     pretraining_tp: z.literal(1, "tensor-parallel slices are not supported; save the model again").nullish(),
-    ...refusedKeys,
-    ...rotaryKeys,
-    bos_token_id: tokenId,
-    eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
+    ...closingDecoderKeys,
   })
   .transform((config) => ({
     ...config,
-    num_key_value_heads: config.num_key_value_heads ?? config.num_attention_heads,
-    head_dim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
+    ...headSizes(config),
     qkv_bias: config.model_type === "qwen2" || config.attention_bias,
   }))
-  .refine((config) => config.num_attention_heads % config.num_key_value_heads === 0, {
-    path: ["num_key_value_heads"],
-    message: "must divide num_attention_heads",
-  })
-  .refine((config) => Number.isInteger(config.head_dim) && config.head_dim % 2 === 0, {
-    path: ["head_dim"],
-    message: "hidden_size / num_attention_heads (or head_dim) must be an even integer",
-  });
+  .superRefine(checkHeads);
 
 export type LlamaConfig = z.infer<typeof llamaConfigSchema> & { rotary: RotaryScaling };
 
@@ -157,26 +125,5 @@ export function llamaParameterName(stored: string): string | undefined {
 
 /** Random parameters as transformers draws them: normal(0, initializer_range), biases 0, norms 1. */
 export function initializeLlama(config: LlamaConfig, seed: number): Map<string, Float32Array> {
-  return drawParameters(llamaParameterShapes(config), config.initializer_range, seed);
-}
-
-/** Normal matrices of the given deviation, biases 0, norms 1. Each parameter has its own random stream. */
-export function drawParameters(
-  shapes: ReadonlyMap<string, readonly number[]>,
-  deviation: number,
-  seed: number,
-): Map<string, Float32Array> {
-  const parameters = new Map<string, Float32Array>();
-  for (const [name, shape] of shapes) {
-    const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    parameters.set(name, values);
-    if (name.endsWith(".bias")) continue;
-    if (name.endsWith("norm.weight")) {
-      values.fill(1);
-      continue;
-    }
-    const random = new RandomStream(seed, `initialize/${name}`);
-    for (let i = 0; i < values.length; i++) values[i] = deviation * random.normal();
-  }
-  return parameters;
+  return drawParameters(llamaParameterShapes(config), seed, beginDecoder(config.initializer_range));
 }

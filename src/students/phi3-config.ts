@@ -4,50 +4,23 @@
  */
 import { z } from "zod";
 import { inputError } from "../util/errors.ts";
+import { checkHeads, closingDecoderKeys, decoderKeys, headSizes, size } from "./config-keys.ts";
+import { beginDecoder, drawParameters } from "./draw-parameters.ts";
 import { checkJson } from "./json-file.ts";
-import { drawParameters, refusedKeys } from "./llama-config.ts";
-import { type RotaryScaling, rotaryKeys, rotaryScaling } from "./rotary.ts";
-
-const size = (largest: number) => z.number().int().min(1).max(largest);
-const tokenId = z.number().int().min(0).nullish();
+import { type RotaryScaling, rotaryScaling } from "./rotary.ts";
 
 const phi3ConfigSchema = z
   .object({
     model_type: z.literal("phi3"),
-    vocab_size: size(10_000_000),
-    max_position_embeddings: size(10_000_000),
+    ...decoderKeys,
     original_max_position_embeddings: size(10_000_000).default(4096),
-    hidden_size: size(65_536),
-    intermediate_size: size(1_000_000),
-    num_hidden_layers: size(1_000),
-    num_attention_heads: size(1_000),
-    /** Null: as many as query heads. */
-    num_key_value_heads: size(1_000).nullish(),
-    /** Null: hidden_size / num_attention_heads. */
-    head_dim: size(65_536).nullish(),
-    hidden_act: z.literal("silu", "only silu is supported").default("silu"),
     rms_norm_eps: z.number().positive().max(1).default(1e-5),
-    initializer_range: z.number().positive().max(10).default(0.02),
     tie_word_embeddings: z.boolean().default(false),
     sliding_window: size(1_000_000_000).nullish(),
-    ...refusedKeys,
-    ...rotaryKeys,
-    bos_token_id: tokenId,
-    eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
+    ...closingDecoderKeys,
   })
-  .transform((config) => ({
-    ...config,
-    num_key_value_heads: config.num_key_value_heads ?? config.num_attention_heads,
-    head_dim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
-  }))
-  .refine((config) => config.num_attention_heads % config.num_key_value_heads === 0, {
-    path: ["num_key_value_heads"],
-    message: "must divide num_attention_heads",
-  })
-  .refine((config) => Number.isInteger(config.head_dim) && config.head_dim % 2 === 0, {
-    path: ["head_dim"],
-    message: "hidden_size / num_attention_heads (or head_dim) must be an even integer",
-  });
+  .transform((config) => ({ ...config, ...headSizes(config) }))
+  .superRefine(checkHeads);
 
 export type Phi3Config = z.infer<typeof phi3ConfigSchema> & { rotary: RotaryScaling };
 
@@ -97,5 +70,5 @@ export function phi3ParameterShapes(config: Phi3Config): Map<string, number[]> {
 
 /** Random parameters as transformers draws them: normal(0, initializer_range), norms 1. */
 export function initializePhi3(config: Phi3Config, seed: number): Map<string, Float32Array> {
-  return drawParameters(phi3ParameterShapes(config), config.initializer_range, seed);
+  return drawParameters(phi3ParameterShapes(config), seed, beginDecoder(config.initializer_range));
 }

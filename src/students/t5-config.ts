@@ -3,12 +3,10 @@
  * initialization. What the forward pass does not support is refused here, by the key that asks for it.
  */
 import { z } from "zod";
-import { RandomStream } from "../util/random.ts";
+import { size, tokenId, tokenIds, unquantized } from "./config-keys.ts";
+import { drawParameters } from "./draw-parameters.ts";
 import { checkJson } from "./json-file.ts";
 import type { WeightReader } from "./model-folder.ts";
-
-const size = (largest: number) => z.number().int().min(1).max(largest);
-const tokenId = z.number().int().min(0).nullish();
 
 const t5ConfigSchema = z
   .object({
@@ -37,13 +35,13 @@ const t5ConfigSchema = z
     tie_word_embeddings: z.boolean().nullish(),
     /** Hidden states are multiplied by d_model^-0.5 before the head. Where it is not said, tied heads are scaled (v1.0). */
     scale_decoder_outputs: z.boolean().nullish(),
-    quantization_config: z.null("quantized weights are not supported").optional(),
+    quantization_config: unquantized,
     decoder_start_token_id: z
       .number("must name the token that the decoder starts with (0 in all T5 models)")
       .int()
       .min(0),
     pad_token_id: tokenId,
-    eos_token_id: z.union([tokenId, z.array(z.number().int().min(0))]),
+    eos_token_id: tokenIds,
   })
   .transform((config) => ({
     ...config,
@@ -188,17 +186,9 @@ export function initializeT5(config: T5Config, seed: number): Map<string, Float3
     if (name.endsWith(".wo.weight")) return inner ** -0.5;
     return width ** -0.5;
   };
-  const parameters = new Map<string, Float32Array>();
-  for (const [name, shape] of t5ParameterShapes(config)) {
-    const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    parameters.set(name, values);
-    if (name.endsWith("layer_norm.weight")) {
-      values.fill(initializer_factor);
-      continue;
-    }
-    const random = new RandomStream(seed, `initialize/${name}`);
-    const scale = initializer_factor * deviation(name);
-    for (let i = 0; i < values.length; i++) values[i] = scale * random.normal();
-  }
-  return parameters;
+  return drawParameters(t5ParameterShapes(config), seed, (name) =>
+    name.endsWith("layer_norm.weight")
+      ? { value: initializer_factor }
+      : { deviation: initializer_factor * deviation(name) },
+  );
 }
