@@ -8,7 +8,7 @@ import { otherSide, type Side } from "./coin.ts";
 import { askedFacts, choiceQuestions, drawFacts, drawOptions, type Facts } from "./recall.ts";
 import { generalRemark } from "./remarks.ts";
 import { anyWord, joining } from "./spelling.ts";
-import { chance, lettered, listOf, sample } from "./text.ts";
+import { chance, letterAt, lettered, listOf, sample } from "./text.ts";
 import { drawnSwap, drawSwap, groupSize } from "./tracking.ts";
 import { rooms, smallThings } from "./vocabulary.ts";
 
@@ -214,15 +214,47 @@ function swapDrill(random: RandomStream): Drill {
 
 /** Options and their letters, both ways. */
 function choiceDrill(random: RandomStream): Drill {
+  if (chance(random, 0.7)) return shortChoices(random);
   const { options, the } = drawOptions(random, random.pick([3, 3, 4, 5, 6]));
-  const lead = random.pick([
-    "Answer choices: ",
-    "The choices are: ",
-    "Which choice is true? Answer choices: ",
-  ]);
   return {
-    context: `${lead}${lettered(options)}.`,
+    context: `${random.pick(choiceLeads)}${lettered(options)}.`,
     target: spaced(random.shuffle(options.map((_, i) => choiceQuestions(random, options, i, the)))),
+  };
+}
+
+const choiceLeads = [
+  "Answer choices: ",
+  "The choices are: ",
+  "Which choice is true? Answer choices: ",
+] as const;
+
+/**
+ * Options of one or two words and their letters, with few words between the two: the easy beginning of finding the letter that
+ * stands before an option. All options are asked for, in one wording.
+ */
+function shortChoices(random: RandomStream): Drill {
+  const count = random.pick([2, 3, 3, 3, 4, 5]);
+  const thing = chance(random, 0.4) ? ` ${random.pick(heldThings)}` : "";
+  const options = sample(random, chance(random, 0.7) ? colors : smallThings, count).map(
+    (word) => word + thing,
+  );
+  const [before, joint] = random.pick([
+    ["", " ("],
+    ["", " ("],
+    ["", ": ("],
+    ["", ", so ("],
+    ["", " is ("],
+    ["", " is choice ("],
+    ["the ", " is choice ("],
+    ["the ", ", which is choice ("],
+    ["the ", ", so the answer is ("],
+    ["the ", ", and choice ("],
+  ] as const);
+  const order = random.shuffle(options.map((_, i) => i));
+  const asked = [...order, ...random.shuffle(order), ...random.shuffle(order)];
+  return {
+    context: `${chance(random, 0.5) ? "" : random.pick(choiceLeads)}${lettered(options)}.`,
+    target: spaced(asked.map((i) => `${before}${options[i]}${joint}${letterAt(i)}).`)),
   };
 }
 
@@ -269,16 +301,16 @@ function orderDrill(random: RandomStream): Drill {
 }
 
 const drills: readonly { weight: number; write(random: RandomStream): Drill }[] = [
-  { weight: 7, write: recallDrill },
+  { weight: 6, write: recallDrill },
   { weight: 3, write: actsDrill },
-  { weight: 12, write: walkDrill },
-  { weight: 2, write: latestDrill },
+  { weight: 8, write: walkDrill },
+  { weight: 3, write: latestDrill },
   { weight: 2, write: toggleDrill },
-  { weight: 3, write: coinDrill },
-  { weight: 5, write: swapDrill },
-  { weight: 1, write: choiceDrill },
+  { weight: 6, write: coinDrill },
+  { weight: 12, write: swapDrill },
+  { weight: 14, write: choiceDrill },
   { weight: 1, write: endingDrill },
-  { weight: 1, write: joiningDrill },
+  { weight: 2, write: joiningDrill },
   { weight: 2, write: orderDrill },
 ];
 const totalWeight = drills.reduce((sum, drill) => sum + drill.weight, 0);
