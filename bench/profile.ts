@@ -6,9 +6,8 @@ import ort from "onnxruntime-node";
 import { makeParameterStore } from "../src/engine/onnx/parameters.ts";
 import { defaultOptimizer } from "../src/engine/onnx/student.ts";
 import { Trainer } from "../src/engine/onnx/training.ts";
-import { gpt2Family } from "../src/students/families/gpt2.ts";
-import { initializeGpt2, parseGpt2Config } from "../src/students/gpt2-config.ts";
-import { batchOf, configOf, itemKinds, shapes } from "./shapes.ts";
+import { findFamily } from "../src/students/families/index.ts";
+import { batchesOf, configOf, itemKinds, shapes } from "./shapes.ts";
 
 const steps = 12;
 
@@ -28,14 +27,16 @@ export async function benchProfile(options: {
   const threads = options.threads > 0 ? options.threads : cpus().length;
   for (const shape of shapes.filter(({ name }) => options.shapes.includes(name))) {
     for (const kind of itemKinds.filter((one) => options.kinds.includes(one))) {
-      const config = parseGpt2Config(configOf(shape), "config.json");
-      const family = gpt2Family(config);
-      const store = makeParameterStore(family.parameterShapes, initializeGpt2(config, 1));
+      const config = configOf(shape);
+      const entry = findFamily(String(config.model_type), "config.json");
+      const family = entry.create(config, "config.json");
+      const store = makeParameterStore(family.parameterShapes, entry.initialize(config, "config.json", 1));
+      const batches = batchesOf(shape, kind, steps);
       const trainer = new Trainer(family, store, defaultOptimizer, threads);
       const folder = await mkdtemp(join(tmpdir(), "skipthink-profile-"));
       try {
-        const session = await profiled(folder, () => trainer.train([batchOf(shape, kind, 0)], 1e-4));
-        for (let i = 1; i < steps; i++) await trainer.train([batchOf(shape, kind, i)], 1e-4);
+        const session = await profiled(folder, () => trainer.train([batches[0]!], 1e-4));
+        for (let i = 1; i < steps; i++) await trainer.train([batches[i]!], 1e-4);
         session.endProfiling();
         const [file] = await readdir(folder);
         const events = JSON.parse(await readFile(join(folder, file!), "utf8")) as TraceEvent[];

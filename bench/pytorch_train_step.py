@@ -1,7 +1,8 @@
 """PyTorch's side of bench/train-step.ts: the step as its users write it.
 
-transformers' GPT2LMHeadModel with SDPA, logits of every position with labels of -100 where nothing is supervised,
-clip_grad_norm_, fused AdamW. argv: model folder, file of batches, threads, learning rate. One JSON line in, one out.
+transformers' own model class with SDPA, rows padded on the right to the longest of the batch as its data collators do, logits of
+every position with labels of -100 where nothing is supervised, clip_grad_norm_, fused AdamW. Where items differ in length the
+loss is a mean per item, as chunk-wise training has it. argv: model folder, file of batches, threads, learning rate. One JSON line in, one out.
 """
 
 import json
@@ -19,7 +20,7 @@ except ImportError as error:
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 torch.set_num_threads(int(threads))
-model = transformers.GPT2LMHeadModel.from_pretrained(folder, attn_implementation="sdpa", dtype=torch.float32)
+model = transformers.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa", dtype=torch.float32)
 model.train()
 decayed = [p for n, p in model.named_parameters() if p.dim() > 1]
 others = [p for n, p in model.named_parameters() if p.dim() <= 1]
@@ -31,16 +32,31 @@ optimizer = torch.optim.AdamW(
 with open(batch_file, encoding="utf-8") as file:
     batches = []
     for batch in json.load(file):
-        ids = torch.tensor(batch["ids"])
-        labels = ids[:, 1:].clone()
-        labels[:, : batch["given"] - 1] = -100
-        batches.append((ids[:, :-1].contiguous(), labels.reshape(-1)))
+        # The last token of a sequence predicts nothing and is not read.
+        longest = max(map(len, batch["ids"])) - 1
+        rows = len(batch["ids"])
+        ids = torch.zeros(rows, longest, dtype=torch.long)
+        mask = torch.zeros(rows, longest, dtype=torch.long)
+        labels = torch.full((rows, longest), -100)
+        shares = torch.zeros(rows, longest)
+        for row, (tokens, given, weight) in enumerate(zip(batch["ids"], batch["given"], batch["weights"])):
+            length = len(tokens) - 1
+            ids[row, :length] = torch.tensor(tokens[:-1])
+            mask[row, :length] = 1
+            labels[row, given - 1 : length] = torch.tensor(tokens[given:])
+            shares[row, given - 1 : length] = weight / (len(tokens) - given)
+        is_plain = bool(mask.all()) and len(set(batch["given"])) == 1
+        batches.append((ids, None if is_plain else mask, labels.reshape(-1), None if is_plain else shares.reshape(-1)))
 print(json.dumps({"versions": {"torch": torch.__version__, "transformers": transformers.__version__}}), flush=True)
 
 
-def step(ids, labels):
-    logits = model(input_ids=ids, use_cache=False).logits
-    loss = torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), labels)
+def step(ids, mask, labels, shares):
+    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    logits = logits.view(-1, logits.shape[-1])
+    if shares is None:
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+    else:
+        loss = (torch.nn.functional.cross_entropy(logits, labels, reduction="none") * shares).sum()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()

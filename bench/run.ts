@@ -3,6 +3,7 @@
  */
 import { parseArgs } from "node:util";
 import { benchGeneration } from "./generation.ts";
+import { benchMemory } from "./memory.ts";
 import { benchProbe } from "./probe.ts";
 import { benchProfile } from "./profile.ts";
 import { itemKinds, shapes } from "./shapes.ts";
@@ -33,6 +34,7 @@ const benches: Record<string, () => Promise<void>> = {
   "train-step": () => benchTrainStep(options),
   generation: () => benchGeneration(options),
   profile: () => benchProfile(options),
+  memory: () => benchMemory(options),
   probe: () =>
     benchProbe({
       ...options,

@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { onnxEngine } from "../src/engine/onnx/student.ts";
-import { batchOf, type ItemKind, shapes } from "./shapes.ts";
+import { batchesOf, type ItemKind, shapes } from "./shapes.ts";
 import type { StepTimes } from "./worker.ts";
 
 const [folder, shapeName, kind, threads, batchCount, learningRate] = process.argv.slice(2) as string[];
 const shape = shapes.find(({ name }) => name === shapeName)!;
-const batches = Array.from({ length: Number(batchCount) }, (_, i) => batchOf(shape, kind as ItemKind, i));
+const batches = batchesOf(shape, kind as ItemKind, Number(batchCount));
 const student = await onnxEngine.open(folder!, { threads: Number(threads) });
 const runtime = JSON.parse(
   readFileSync(new URL(import.meta.resolve("onnxruntime-node/package.json")), "utf8"),

@@ -5,10 +5,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { gpt2ParameterShapes, initializeGpt2, parseGpt2Config } from "../src/students/gpt2-config.ts";
+import { itemLength } from "../src/method/items/batches.ts";
+import { findFamily } from "../src/students/families/index.ts";
 import { writeModelFolder } from "../src/students/model-folder.ts";
 import { median } from "./median.ts";
-import { type BenchShape, batchOf, configOf, type ItemKind, itemKinds, shapes } from "./shapes.ts";
+import { type BenchShape, batchesOf, configOf, type ItemKind, itemKinds, shapes } from "./shapes.ts";
 import { type StepTimes, Worker } from "./worker.ts";
 
 export interface TrainStepOptions {
@@ -46,12 +47,12 @@ export async function benchTrainStep(options: TrainStepOptions): Promise<void> {
   }
 }
 
-/** A random GPT-2 of the shape. @returns its parameters */
+/** A random student of the shape. @returns its parameters */
 export async function writeStudent(shape: BenchShape, folder: string): Promise<number> {
   const config = configOf(shape);
-  const parsed = parseGpt2Config(config, "config.json");
-  const weights = initializeGpt2(parsed, 1);
-  const tensors = [...gpt2ParameterShapes(parsed)].map(([name, dimensions]) => ({
+  const entry = findFamily(String(config.model_type), "config.json");
+  const weights = entry.initialize(config, "config.json", 1);
+  const tensors = [...entry.create(config, "config.json").parameterShapes].map(([name, dimensions]) => ({
     name,
     shape: dimensions,
     data: weights.get(name)!,
@@ -68,13 +69,14 @@ async function compare(
   options: TrainStepOptions,
 ): Promise<Record<string, string>> {
   const batchFile = join(folder, `batches-${kind}.json`);
-  const batches = Array.from({ length: batchCount }, (_, i) => batchOf(shape, kind, i));
+  const batches = batchesOf(shape, kind, batchCount);
   await writeFile(
     batchFile,
     JSON.stringify(
       batches.map((batch) => ({
         ids: batch.map(({ prompt, context, target }) => [...prompt, ...context, ...target]),
-        given: batch[0]!.prompt.length + batch[0]!.context.length,
+        given: batch.map(({ prompt, context }) => prompt.length + context.length),
+        weights: batch.map(({ weight }) => weight),
       })),
     ),
   );
@@ -102,10 +104,20 @@ async function compare(
     const warm: StepTimes[] = [];
     for (const side of sides) warm.push(await side.steps(2));
     const all = sides.map((): StepTimes[] => []);
-    for (let round = 0; round < options.rounds; round++) {
-      for (const [i, side] of sides.entries()) all[i]!.push(await side.steps(options.stepsPerTurn));
+    const rounds = shape.slow ? Math.min(3, options.rounds) : options.rounds;
+    const stepsPerTurn = shape.slow ? 1 : options.stepsPerTurn;
+    for (let round = 0; round < rounds; round++) {
+      console.error(`${shape.name} ${kind}: round ${round + 1} of ${rounds}`);
+      for (const [i, side] of sides.entries()) all[i]!.push(await side.steps(stepsPerTurn));
     }
-    const tokens = shape.rows * shape.time;
+    // The last token of a sequence predicts nothing and is not read.
+    const read = batches.map((batch) => batch.map((item) => itemLength(item) - 1));
+    const tokens = read.flat().reduce((sum, length) => sum + length, 0) / batches.length;
+    const padded =
+      read.reduce((sum, lengths) => sum + lengths.length * Math.max(...lengths), 0) / batches.length;
+    console.log(
+      `  ${kind.padEnd(5)} ${Math.round(tokens)} tokens a step, padded share ${(100 * (1 - tokens / padded)).toFixed(1)} % on both sides`,
+    );
     const summary = all.map((turns) => ({
       wall: median(turns.flatMap(({ seconds }) => seconds)),
       cpu: median(turns.flatMap(({ cpuSeconds }) => cpuSeconds)),
@@ -114,7 +126,7 @@ async function compare(
     summary.forEach(({ wall, cpu, peak }, i) => {
       const name = ["skipthink", "PyTorch"][i]!.padEnd(9);
       console.log(
-        `  ${kind.padEnd(4)} ${name} ${(wall * 1000).toFixed(1).padStart(8)} ms  ` +
+        `  ${kind.padEnd(5)} ${name} ${(wall * 1000).toFixed(1).padStart(8)} ms  ` +
           `${Math.round(tokens / wall)
             .toLocaleString("en")
             .padStart(7)} tok/s  ` +
@@ -127,7 +139,7 @@ async function compare(
       // Turn by turn: a load that comes and goes weighs on neighbours alike.
       const perRound = all[0]!.map((turn, i) => median(all[1]![i]!.seconds) / median(turn.seconds));
       console.log(
-        `  ${kind.padEnd(4)} speed of PyTorch: ${(theirs.wall / ours.wall).toFixed(2)}x by medians, ` +
+        `  ${kind.padEnd(5)} speed of PyTorch: ${(theirs.wall / ours.wall).toFixed(2)}x by medians, ` +
           `${median(perRound).toFixed(2)}x by rounds (${Math.min(...perRound).toFixed(2)}-${Math.max(...perRound).toFixed(2)}), ` +
           `${(theirs.cpu / ours.cpu).toFixed(2)}x by processor time`,
       );

@@ -61,7 +61,7 @@ function writeGraph(writer: BinaryWriter, graph: Graph, name: string): void {
 }
 
 /** Operations that lead to an output, in their order: derivatives may leave branches that nobody asks for. */
-function neededOperations(graph: Graph): Operation[] {
+export function neededOperations(graph: Graph): Operation[] {
   const needed = new Set<Value>(graph.outputs);
   const operations: Operation[] = [];
   for (const operation of [...graph.operations].reverse()) {

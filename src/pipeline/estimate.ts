@@ -13,14 +13,12 @@ import { averageBoundaries } from "../method/chunk/boundaries.ts";
 import { itemLength, planEpoch } from "../method/items/batches.ts";
 import { encodeQuestion } from "../method/items/encode.ts";
 import type { PlannedBatch, TrainingItem } from "../method/items/types.ts";
-import type { FamilyShape } from "../students/families/family.ts";
-import { findFamily } from "../students/families/index.ts";
-import { readModelFolder } from "../students/model-folder.ts";
 import { mean } from "../util/mean.ts";
 import { budgetOf, usedShare } from "./budget.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunContext, RunData, RunReporter, RunStudent } from "./context.ts";
 import { loraOptions } from "./lora.ts";
+import { estimateMemory } from "./memory.ts";
 import { RunFolder } from "./run-folder.ts";
 import { dataStage } from "./stages/data.ts";
 import { studentStage } from "./stages/student.ts";
@@ -50,9 +48,9 @@ export interface RunEstimate {
   probingSeconds: number;
   totalSeconds: number;
   memory: {
-    /** Weights, and for those that are trained gradients and AdamW's two moments: 4 or 16 bytes per parameter. */
+    /** Weights, and for those that are trained AdamW's two moments (and on PyTorch gradients). */
     parameterBytes: number;
-    /** Activations of the largest forward and backward pass. */
+    /** What the largest step needs besides: activations, and on the embedded engine gradients and updated weights. */
     activationBytes: number;
     totalBytes: number;
     method: string;
@@ -304,45 +302,6 @@ async function measureDecoding(student: Student, data: RunData, base: RunStudent
       Math.ceil(problems / batchSize) * tokens * together.perToken,
     tokensPerSecond: 1 / single.perToken,
   };
-}
-
-/**
- * Activations after Korthikanti et al. 2022 (arXiv 2205.05198): tokens · (34 · width + 5 · heads · time) bytes per layer in
- * 16 bits, so twice that in float32; and the logits of the supervised tokens with their gradient and log-probabilities.
- */
-async function estimateMemory(
-  base: RunStudent,
-  student: Student,
-  batches: readonly PlannedBatch[],
-): Promise<RunEstimate["memory"]> {
-  const { layers, width, heads } = await shapeOf(base.base);
-  const { parameters, trainableParameters, vocabularySize } = student.capabilities();
-  const bytesOf = (batch: readonly WeightedSequence[]): number => {
-    const time = longest(batch);
-    const supervised = sum(batch.map(({ target }) => target.length));
-    return (
-      2 * layers * batch.length * time * (34 * width + 5 * heads * time) + 3 * 4 * supervised * vocabularySize
-    );
-  };
-  const activationBytes = batches
-    .flatMap(({ microBatches }) => microBatches)
-    .reduce((most, batch) => Math.max(most, bytesOf(batch)), 0);
-  const frozen = trainableParameters === undefined ? 0 : parameters;
-  const parameterBytes = 4 * frozen + 16 * (trainableParameters ?? parameters);
-  return {
-    parameterBytes,
-    activationBytes,
-    totalBytes: parameterBytes + activationBytes,
-    method:
-      "16 bytes per trained parameter (weights, gradients, two moments of AdamW in float32), 4 per frozen one, and the activations of the largest forward pass by the formula of Korthikanti et al. 2022",
-  };
-}
-
-async function shapeOf(folder: string): Promise<FamilyShape> {
-  const { config, weights } = await readModelFolder(folder);
-  await weights.close();
-  const file = join(folder, "config.json");
-  return findFamily(config.model_type, file).create(config, file).shape;
 }
 
 function paddedTokens(batch: readonly WeightedSequence[]): number {

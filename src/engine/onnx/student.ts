@@ -29,6 +29,7 @@ import { dataOf, makeParameterStore, type ParameterStore } from "./parameters.ts
 import { Scorer } from "./scoring.ts";
 import type { Tensor } from "./session.ts";
 import { Trainer } from "./training.ts";
+import { type TrainingMemory, trainingMemory } from "./training-memory.ts";
 
 export const defaultOptimizer: OptimizerOptions = {
   beta1: 0.9,
@@ -119,6 +120,12 @@ export class OnnxStudent implements InspectableStudent {
   ): Promise<Map<string, Float32Array>> {
     this.checkLengths(batch);
     return await this.training().gradients(batch, factors);
+  }
+
+  /** What this process would take at most to train these steps, and to decode between them. @param steps micro-batches of each */
+  trainingMemory(steps: readonly (readonly (readonly TokenSequence[])[])[]): TrainingMemory {
+    const { family, optimizer } = this;
+    return trainingMemory({ family, trainable: this.store.trainable, optimizer }, steps);
   }
 
   copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }> {

@@ -1,17 +1,13 @@
 /** Training on the embedded engine: forward, backward and AdamW as ONNX graphs, weights updated in place. */
 
-import { gradient } from "../../graph/gradient.ts";
-import { Graph, type Value } from "../../graph/graph.ts";
-import { add, multiply } from "../../graph/operators/elementwise.ts";
-import { crossEntropy } from "../../graph/operators/neural.ts";
-import { reduceSum } from "../../graph/operators/reduce.ts";
-import { adamW, adamWScalarInputs } from "../../graph/optimizer.ts";
+import type { Graph } from "../../graph/graph.ts";
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
 import type { SequenceBatch } from "./batch.ts";
-import { batchSequences, forwardSequences, parameterInputs } from "./forward.ts";
+import { batchSequences } from "./forward.ts";
 import { dataOf, float32Tensor, type ParameterStore, zerosLike } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
+import { accumulationGraph, stepGraph, type TrainedStudent, updateGraph } from "./training-graphs.ts";
 
 const noClipping = 1e30;
 
@@ -53,7 +49,7 @@ export class Trainer {
     let first = 0;
     const scalars = this.scalars(learningRate, step);
     if (only !== undefined) {
-      const session = await this.session("step", () => this.buildStep());
+      const session = await this.session("step", () => stepGraph(this.trained()));
       const fetches = { ...this.updates(), tokenLosses: null, gradientNorm: null };
       const results = await this.forward(
         session,
@@ -65,7 +61,7 @@ export class Trainer {
       );
       report.gradientNorm = dataOf(results.gradientNorm!)[0]!;
     } else {
-      const session = await this.session("accumulate", () => this.buildAccumulation());
+      const session = await this.session("accumulate", () => accumulationGraph(this.trained()));
       this.accumulators ??= zerosLike(this.store);
       for (const tensor of this.accumulators.values()) dataOf(tensor).fill(0);
       const sums: Record<string, Tensor> = {};
@@ -78,7 +74,7 @@ export class Trainer {
         await this.forward(session, batch, feeds, { ...newSums, tokenLosses: null }, report, first);
         first += batch.length;
       }
-      const update = await this.session("update", () => this.buildUpdate());
+      const update = await this.session("update", () => updateGraph(this.trained()));
       const feeds = { ...this.states(), ...sums, ...scalars };
       const results = await run(update, feeds, { ...this.updates(), gradientNorm: null });
       report.gradientNorm = dataOf(results.gradientNorm!)[0]!;
@@ -94,7 +90,7 @@ export class Trainer {
     batch: readonly WeightedSequence[],
     factors?: readonly Float32Array[],
   ): Promise<Map<string, Float32Array>> {
-    const session = await this.session("accumulate", () => this.buildAccumulation());
+    const session = await this.session("accumulate", () => accumulationGraph(this.trained()));
     const zeros = zerosLike(this.store);
     const feeds: Record<string, Tensor> = this.weights();
     const fetches: Record<string, null> = { tokenLosses: null };
@@ -156,6 +152,10 @@ export class Trainer {
     };
   }
 
+  private trained(): TrainedStudent {
+    return { family: this.family, trainable: this.store.trainable, optimizer: this.options };
+  }
+
   private weights(): Record<string, Tensor> {
     return Object.fromEntries(this.store.weights);
   }
@@ -174,63 +174,6 @@ export class Trainer {
     return Object.fromEntries(
       Object.entries(this.states()).map(([name, tensor]) => [`updated.${name}`, tensor]),
     );
-  }
-
-  /** Token losses and the gradients of Σ weight · NLL with respect to what is trained; frozen weights are plain inputs. */
-  private buildLoss(graph: Graph) {
-    const parameters = parameterInputs(graph, this.family);
-    const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!);
-    const tokenWeights = graph.input("tokenWeights", "float32", ["supervised"]);
-    const tokenLosses = crossEntropy(logits, targets);
-    graph.output(tokenLosses, "tokenLosses");
-    const trained = new Map(this.store.trainable.map((name) => [name, parameters.get(name)!]));
-    const gradients = gradient(reduceSum(multiply(tokenLosses, tokenWeights)), [...trained.values()]);
-    const names = [...trained.keys()];
-    return { trained, gradients: new Map(names.map((name, i) => [name, gradients[i]!])) };
-  }
-
-  private buildStep(): Graph {
-    const graph = new Graph();
-    const { trained, gradients } = this.buildLoss(graph);
-    this.buildAdamW(graph, trained, gradients);
-    return graph;
-  }
-
-  private buildAccumulation(): Graph {
-    const graph = new Graph();
-    const { gradients } = this.buildLoss(graph);
-    for (const [name, value] of gradients) {
-      const sum = graph.input(`sum.${name}`, "float32", value.shape);
-      graph.output(add(sum, value), `new.sum.${name}`);
-    }
-    return graph;
-  }
-
-  private buildUpdate(): Graph {
-    const graph = new Graph();
-    const parameters = parameterInputs(graph, this.family, this.store.trainable);
-    const gradients = new Map(
-      [...parameters].map(([name, value]) => [name, graph.input(`sum.${name}`, "float32", value.shape)]),
-    );
-    this.buildAdamW(graph, parameters, gradients);
-    return graph;
-  }
-
-  private buildAdamW(graph: Graph, parameters: Map<string, Value>, gradients: Map<string, Value>): void {
-    const scalars = adamWScalarInputs(graph);
-    const norm = adamW(
-      [...parameters].map(([name, value]) => ({
-        name,
-        value,
-        gradient: gradients.get(name)!,
-        firstMoment: graph.input(`${name}.m`, "float32", value.shape),
-        secondMoment: graph.input(`${name}.v`, "float32", value.shape),
-        decays: this.family.decays(name),
-      })),
-      scalars,
-      this.options,
-    );
-    graph.output(norm, "gradientNorm");
   }
 }
 

@@ -1,0 +1,85 @@
+/**
+ * What training on the embedded engine takes, from its graphs and the sizes of the largest batch: for `--dry-run`. The process as a
+ * whole is meant, its largest resident set.
+ */
+import type { Graph } from "../../graph/graph.ts";
+import { peakResultBytes } from "../../graph/memory.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
+import type { TokenSequence } from "../engine.ts";
+import { batchSequences } from "./forward.ts";
+import type { Tensor } from "./session.ts";
+import { accumulationGraph, stepGraph, type TrainedStudent, updateGraph } from "./training-graphs.ts";
+
+/** Node.js with this package and onnxruntime loaded, before there is a student. */
+export const processBytes = 80e6;
+
+/**
+ * Resident bytes per byte of results alive: what an allocator holds beyond that, and kernels' own buffers. Measured with
+ * onnxruntime-node 1.30 on students of 4 M to 124 M parameters (`npm run bench -- memory`): 1.65 to 1.9.
+ */
+const residentPerAlive = 1.75;
+
+export interface TrainingMemory {
+  /** Weights, and AdamW's two moments of those that are trained. */
+  parameterBytes: number;
+  /** Gradients, updated weights and moments, and activations of the largest step. */
+  workingBytes: number;
+  /** The above and the process itself. */
+  totalBytes: number;
+}
+
+/**
+ * @param steps the micro-batches of each optimizer step
+ */
+export function trainingMemory(
+  student: TrainedStudent,
+  steps: readonly (readonly (readonly TokenSequence[])[])[],
+): TrainingMemory {
+  const { family, trainable } = student;
+  const bytesOf = (names: Iterable<string>): number =>
+    4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
+  const isSplit = (step: (typeof steps)[number]): boolean => step.length > 1;
+  const split = steps.filter(isSplit).flat();
+  const whole = steps.filter((step) => !isSplit(step)).flat();
+  const alive = Math.max(
+    whole.length > 0 ? largestRun(stepGraph(student), family, whole) : 0,
+    split.length > 0 ? largestRun(accumulationGraph(student), family, split) : 0,
+    split.length > 0 ? peakResultBytes(updateGraph(student), {}) : 0,
+  );
+  const accumulators = split.length > 0 ? bytesOf(trainable) : 0;
+  const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
+  const workingBytes = accumulators + residentPerAlive * alive;
+  return { parameterBytes, workingBytes, totalBytes: processBytes + parameterBytes + workingBytes };
+}
+
+function largestRun(
+  graph: Graph,
+  family: StudentFamily,
+  batches: readonly (readonly TokenSequence[])[],
+): number {
+  const seen = new Map<string, Record<string, number>>();
+  for (const batch of batches) {
+    const sizes = batchDimensions(family, batch);
+    seen.set(JSON.stringify(sizes), sizes);
+  }
+  return [...seen.values()].reduce((most, sizes) => Math.max(most, peakResultBytes(graph, sizes)), 0);
+}
+
+/** The symbolic dimensions of the training graphs, as `batchSequences` fills them. */
+export function batchDimensions(
+  family: StudentFamily,
+  batch: readonly TokenSequence[],
+): Record<string, number> {
+  const { feeds } = batchSequences(family, batch);
+  const dimensions = (name: string): readonly number[] => (feeds[name] as Tensor).dims;
+  const [rows, time] = dimensions("ids") as [number, number];
+  const supervised = dimensions("supervised")[0]!;
+  const own = { batch: rows, time, tokens: rows * time, supervised };
+  if (!isEncoderDecoder(family)) return own;
+  const source = dimensions("sourceIds")[1]!;
+  return { ...own, source, sourceTokens: rows * source };
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
