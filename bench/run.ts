@@ -1,11 +1,14 @@
 /**
- * Benchmarks: `npm run bench -- train-step`, `… generation`, `… probe`, `… profile`; docs/performance.md has results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
+ * Benchmarks: `npm run bench -- train-step`, `… generation`, `… probe`, `… profile`, `… memory`, `… search`, `… decode`, `… cost`; docs/performance.md has results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
  */
 import { parseArgs } from "node:util";
+import { benchCost } from "./cost.ts";
+import { benchDecode } from "./decode.ts";
 import { benchGeneration } from "./generation.ts";
 import { benchMemory } from "./memory.ts";
 import { benchProbe } from "./probe.ts";
 import { benchProfile } from "./profile.ts";
+import { benchSearch } from "./search.ts";
 import { itemKinds, shapes } from "./shapes.ts";
 import { benchTrainStep } from "./train-step.ts";
 
@@ -17,7 +20,9 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "7" },
     stepsPerTurn: { type: "string", default: "2" },
     threads: { type: "string", default: "0" },
-    rationales: { type: "string", default: "64" },
+    rationales: { type: "string" },
+    sample: { type: "string", default: "25" },
+    out: { type: "string", default: "docs/img/step-cost.svg" },
     trainingSteps: { type: "string", default: "40" },
     "no-pytorch": { type: "boolean", default: false },
   },
@@ -34,11 +39,20 @@ const benches: Record<string, () => Promise<void>> = {
   "train-step": () => benchTrainStep(options),
   generation: () => benchGeneration(options),
   profile: () => benchProfile(options),
+  cost: () => benchCost({ ...options, out: values.out }),
+  decode: () => benchDecode(options),
+  search: () =>
+    benchSearch({
+      ...options,
+      rationales: Number(values.rationales ?? 500),
+      sample: Number(values.sample),
+      trainingSteps: Number(values.trainingSteps),
+    }),
   memory: () => benchMemory(options),
   probe: () =>
     benchProbe({
       ...options,
-      rationales: Number(values.rationales),
+      rationales: Number(values.rationales ?? 64),
       trainingSteps: Number(values.trainingSteps),
     }),
 };

@@ -1,0 +1,182 @@
+/**
+ * Chunk search and probing of many rationales against the naive way, on the built-in tracking task. Naive search: one scoring
+ * forward pass for every chunking that the search looks at, one at a time. Naive probing: one greedy decoding of the answer per
+ * removal, one at a time. The naive side runs on the first rationales only and is compared per rationale; both sides must
+ * decide the same there. Prints a Markdown table.
+ */
+import { resolve } from "node:path";
+import type { Student } from "../src/engine/engine.ts";
+import { onnxEngine } from "../src/engine/onnx/student.ts";
+import { averageBoundaries } from "../src/method/chunk/boundaries.ts";
+import { type ChunkOptions, chunkRationales } from "../src/method/chunk/chunk.ts";
+import { objective } from "../src/method/chunk/cost.ts";
+import { sharedCost, sharedSequence } from "../src/method/chunk/shared-cost.ts";
+import { type EncodedRationale, encodeRationale } from "../src/method/items/encode.ts";
+import { findMarkers, type Markers, markerTokens } from "../src/method/items/markers.ts";
+import { forcedJudge, generateJudge, type Judge } from "../src/method/probe/judge.ts";
+import { type ProbeOptions, probeRationales } from "../src/method/probe/probe.ts";
+import { answerProbe } from "../src/method/probe/sequences.ts";
+import { loadTokenizer } from "../src/students/tokenizer.ts";
+import { generateBuiltin } from "../src/tasks/builtin/index.ts";
+
+export interface SearchOptions {
+  /** Rationales of the fast side, and of the naive one. */
+  rationales: number;
+  sample: number;
+  /** Steps on the answers first, so that some verdicts are "right" and removals are tried. */
+  trainingSteps: number;
+  threads: number;
+}
+
+const chunkCount = 5;
+const chunking: ChunkOptions = {
+  count: chunkCount,
+  search: "greedy",
+  context: "shared",
+  sharedMarker: "answer",
+  maxSweeps: 20,
+};
+const probing: ProbeOptions = {
+  decision: "independent",
+  onWrong: "keep",
+  answerChunk: "shown",
+  criterion: "answer",
+  maxNllRise: 0,
+};
+
+export async function benchSearch(options: SearchOptions): Promise<void> {
+  const folder = resolve("models/base");
+  const { train } = generateBuiltin(
+    "tracking_shuffled_objects",
+    { train: options.rationales, dev: 0, test: 0 },
+    1,
+  );
+  const tokenizer = (await loadTokenizer(folder)).withAddedTokens(markerTokens(chunkCount));
+  const markers = findMarkers(tokenizer, chunkCount);
+  const encoded = train.map((rationale) => encodeRationale(tokenizer, rationale));
+  const few = encoded.slice(0, options.sample);
+  const { threads } = options;
+  const student = await onnxEngine.open(folder, { threads, vocabularySize: tokenizer.vocabularySize });
+  try {
+    await teachAnswers(student, encoded, markers, options.trainingSteps);
+    const judgeOne = generateJudge(student, { tokenizer, maxNewTokens: 1, isRight: () => false });
+    // Right is "exactly the gold answer", as the forced verdict has it.
+    const decoding: Judge = async (probes) => {
+      const judgements = [];
+      for (const probe of probes) {
+        const [judgement] = await judgeOne([probe]);
+        judgements.push({ ...judgement!, answerRight: judgement!.exact });
+      }
+      return judgements;
+    };
+    const boundaries = new Map(
+      encoded.map(({ rationaleId, steps }) => [rationaleId, averageBoundaries(steps.length, chunkCount)]),
+    );
+    const probe = (some: readonly EncodedRationale[], judge: Judge) =>
+      probeRationales(student, some, boundaries, markers, judge, probing);
+
+    // Sessions are made and constants packed before the clock starts.
+    await chunkRationales(student, few.slice(0, 1), markers, chunking);
+    await probe(few.slice(0, 1), decoding);
+
+    console.error(`search: ${encoded.length} rationales`);
+    const chunked = await timed(() => chunkRationales(student, encoded, markers, chunking));
+    console.error(`search, naive: ${few.length} rationales`);
+    const naive = await timed(() => naiveSearch(student, few, markers));
+    console.error(`probing: ${encoded.length} rationales`);
+    const forced = await timed(() => probe(encoded, forcedJudge(student)));
+    console.error(`probing, naive: ${few.length} rationales`);
+    const decoded = await timed(() => probe(few, decoding));
+
+    const sameChunks = few.filter(
+      (_, i) => chunked.value[i]!.boundaries.join() === naive.value.boundaries[i]!.join(),
+    ).length;
+    const keptOf = ({ keptSteps }: { keptSteps: number[] }): string => keptSteps.join();
+    const sameSkips = decoded.value.filter((one, i) => keptOf(one) === keptOf(forced.value[i]!)).length;
+    const tried = forced.value.filter(({ wholeRight }) => wholeRight).length;
+    console.log(
+      "| | rationales | ms per rationale | naive: rationales | ms per rationale | speed | same decisions |",
+    );
+    console.log("|---|---|---|---|---|---|---|");
+    const row = (name: string, fast: number, slow: number, same: number): void => {
+      const [own, naively] = [(1000 * fast) / encoded.length, (1000 * slow) / few.length];
+      const cells = [
+        name,
+        encoded.length,
+        own.toFixed(2),
+        few.length,
+        naively.toFixed(1),
+        `${(naively / own).toFixed(1)}x`,
+      ];
+      console.log(`| ${[...cells, `${same} of ${few.length}`].join(" | ")} |`);
+    };
+    row("chunk search (greedy)", chunked.seconds, naive.seconds, sameChunks);
+    row("probing", forced.seconds, decoded.seconds, sameSkips);
+    console.log(
+      `\n${(naive.value.passes / few.length).toFixed(1)} chunkings looked at per rationale; ` +
+        `${tried} of ${encoded.length} rationales answered right when whole, so their chunks were tried`,
+    );
+  } finally {
+    await student.close();
+  }
+}
+
+/** The sweeps of `searchGreedy`, with a forward pass of its own for every chunking they look at. */
+async function naiveSearch(
+  student: Student,
+  encoded: readonly EncodedRationale[],
+  markers: Markers,
+): Promise<{ boundaries: number[][]; passes: number }> {
+  let passes = 0;
+  const score = async (rationale: EncodedRationale, boundaries: readonly number[]): Promise<number> => {
+    passes += 1;
+    const sequence = sharedSequence(rationale, markers, chunking.sharedMarker);
+    const [scored] = await student.score([sequence], { alsoTokens: [markers.endOfChunk] });
+    return objective(sharedCost(rationale, scored!), boundaries);
+  };
+  const boundaries: number[][] = [];
+  for (const rationale of encoded) {
+    const best = averageBoundaries(rationale.steps.length, chunkCount);
+    let lowest = await score(rationale, best);
+    for (let sweep = 0, changed = true; changed && sweep < chunking.maxSweeps; sweep++) {
+      changed = false;
+      for (let k = 1; k < best.length - 1; k++) {
+        const here = best[k]!;
+        for (const moved of [here - 1, here + 1]) {
+          if (moved <= best[k - 1]! || moved >= best[k + 1]!) continue;
+          const value = await score(rationale, best.with(k, moved));
+          if (value >= lowest) continue;
+          lowest = value;
+          best[k] = moved;
+          changed = true;
+        }
+      }
+    }
+    boundaries.push(best);
+  }
+  return { boundaries, passes };
+}
+
+/** Steps on the answers that the probes ask for. */
+async function teachAnswers(
+  student: Student,
+  encoded: readonly EncodedRationale[],
+  markers: Markers,
+  steps: number,
+): Promise<void> {
+  const batchSize = 16;
+  for (let step = 0; step < steps; step++) {
+    const batch = Array.from({ length: batchSize }, (_, i) => {
+      const rationale = encoded[(step * batchSize + i) % encoded.length]!;
+      return { ...answerProbe(rationale, markers, rationale.steps, "shown"), weight: 1 / batchSize };
+    });
+    await student.train([batch], 1e-3);
+    if (step % 10 === 0) console.error(`teaching answers: step ${step} of ${steps}`);
+  }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
+  const started = performance.now();
+  const value = await work();
+  return { value, seconds: (performance.now() - started) / 1000 };
+}
