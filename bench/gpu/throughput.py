@@ -22,11 +22,12 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python" / "skipthink_torch"))
+from transformers import AutoConfig, AutoModelForCausalLM
+
 from skipthink_torch.batch import TokenSequence
 from skipthink_torch.ranks import Ranks
 from skipthink_torch.student import Compute, Student
 from skipthink_torch.training import AdamWOptions, Runner
-from transformers import AutoConfig, AutoModelForCausalLM
 
 MODELS = {
     "gpt2-124m": ("gpt2", {"attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}),

@@ -53,6 +53,7 @@ console.log(
     ...written,
     writingSeconds: writing / 1000,
     makingRandomItemsSeconds: making / 1000,
+    processorSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
   }),
 );

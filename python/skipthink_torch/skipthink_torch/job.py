@@ -19,6 +19,7 @@ An item that comes back in every epoch is stored once; the plan names it. src/en
 """
 
 import json
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,13 @@ class PlannedStep:
     stage: str
 
 
+# Mapped pages are given back after this many sequences. A page fault maps 64 KiB or more, so this bounds what is held; it is
+# rare enough to cost little.
+_SEQUENCES_PER_RELEASE = 128
+
+
 class Job:
-    """A job folder. Nothing but the pages in use is in memory."""
+    """A job folder. Only the pages of the latest sequences are in the process's memory, whatever the size of the job."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,6 +85,7 @@ class Job:
         arrays = {name: self._map(name) for name in _ARRAYS}
         self.tokens, self.items = arrays["tokens"], arrays["items"]
         self._arrays = arrays
+        self._read = 0
 
     def _map(self, name: str) -> npt.NDArray[Any]:
         listed = self.settings.get("arrays", {}).get(name)
@@ -124,12 +131,24 @@ class Job:
             for m in range(first, last)
         ]
         stage = int(arrays["stages"][index])
-        return PlannedStep(
+        planned = PlannedStep(
             micro_batches,
             float(arrays["learningRates"][index]),
             int(arrays["epochs"][index]),
             {-1: "answer", 0: "mixed"}.get(stage, str(stage)),
         )
+        self._read += sum(len(micro) for micro in micro_batches)
+        if self._read >= _SEQUENCES_PER_RELEASE:
+            self._read = 0
+            self._give_pages_back()
+        return planned
+
+    def _give_pages_back(self) -> None:
+        """Mapped pages stay in the system's cache, but would count as the process's own until it ends."""
+        for array in self._arrays.values():
+            pages = getattr(array, "_mmap", None)
+            if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+                pages.madvise(mmap.MADV_DONTNEED)
 
     def _sequence(self, index: int) -> TokenSequence:
         arrays = self._arrays

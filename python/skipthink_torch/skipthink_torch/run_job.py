@@ -21,18 +21,25 @@ from .training import Runner, StepReport
 _INTERRUPTED = 130
 
 
+# Ctrl-C reaches a rank twice: from the terminal, and from torchrun.
+_SAME_SIGNAL_SECONDS = 3.0
+
+
 class _Stop:
-    """Set by SIGTERM and SIGINT: a scheduler's warning or Ctrl-C. The second signal ends at once."""
+    """Set by SIGTERM and SIGINT: a scheduler's warning or Ctrl-C. A second Ctrl-C ends at once."""
 
     def __init__(self) -> None:
         self.requested = False
+        self.since = 0.0
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, self._request)
 
     def _request(self, number: int, _frame: object) -> None:
-        if self.requested and number == signal.SIGINT:
+        now = time.monotonic()
+        if not self.requested:
+            self.requested, self.since = True, now
+        elif number == signal.SIGINT and now - self.since > _SAME_SIGNAL_SECONDS:
             sys.exit(_INTERRUPTED)
-        self.requested = True
 
 
 def run_job(folder: Path, ranks: Ranks) -> int:

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from skipthink_torch import frames
 from skipthink_torch.batch import TokenSequence, share_step
-from skipthink_torch.errors import WorkerError, describe, is_consequence
+from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.job import Job
 from skipthink_torch.ranks import Ranks
 from skipthink_torch.student import Compute, load_student
@@ -120,6 +120,78 @@ def test_other_ways_to_compute_train_too(model_folder: Path, compute: dict[str, 
 def test_a_lost_connection_is_no_cause() -> None:
     assert is_consequence(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:123"))
     assert not is_consequence(WorkerError("connection closed"))
-    assert describe(MemoryError())["message"] == "MemoryError: MemoryError"
-    out = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GiB")
-    assert "gradientCheckpointing" in str(describe(out)["remedy"])
+    assert describe(KeyError("x"))["message"] == "KeyError: 'x'"
+
+
+def too_large() -> RuntimeError:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError(), too_large()],
+)
+def test_out_of_memory_is_told_once_with_a_remedy(
+    error: BaseException, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = tmp_path / "torchrun.json"
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(launcher))
+        leave_note(error, tmp_path)
+        if rank == "1":
+            first = json.loads(launcher.read_text("utf-8"))
+    second = json.loads(launcher.read_text("utf-8"))
+    shown = capsys.readouterr().err
+    assert shown.startswith("rank 1: out of memory: ")
+    assert shown.count("gradientCheckpointing") == 1 and shown.endswith("rank 0: failed too\n")
+    assert "Traceback" not in shown
+    assert first["message"].startswith("out of memory") and second["timestamp"] > first["timestamp"]
+    clear_notes(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["torchrun.json"]
+
+
+def memory(key: str) -> float:
+    """Megabytes of this process."""
+    line = next(one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith(key))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_reading_holds_no_more_of_a_large_job(make_job: Any) -> None:
+    folder = make_job("large")
+    items, length, per_step = 24_000, 3_200, 8
+    steps = items // per_step
+    arrays = {
+        "tokens": np.full(items * length, 7, "<u2"),
+        "items": np.arange(items + 1, dtype="<f8") * length,
+        "prompts": np.full(items, 2, "<i4"),
+        "contexts": np.zeros(items, "<i4"),
+        "sequences": np.arange(items, dtype="<i4"),
+        "weights": np.full(items, 1 / per_step),
+        "microBatches": np.arange(steps + 1, dtype="<f8") * per_step,
+        "steps": np.arange(steps + 1, dtype="<f8"),
+        "learningRates": np.full(steps, 1e-3),
+        "epochs": np.zeros(steps, "<i4"),
+        "stages": np.zeros(steps, "<i4"),
+    }
+    settings = json.loads((folder / "job.json").read_text("utf-8"))
+    for name, array in arrays.items():
+        array.tofile(folder / f"{name}.bin")
+        settings["arrays"][name]["length"] = array.size
+    (folder / "job.json").write_text(json.dumps(settings), "utf-8")
+    megabytes = arrays["tokens"].nbytes / 2**20
+    del arrays, array
+    job = Job(folder)
+    job.step(0)
+    before, peak, tokens = memory("VmRSS"), 0.0, 0
+    for index in range(len(job)):
+        step = job.step(index)
+        tokens += sum(one.length for micro in step.micro_batches for one in micro)
+        if index % 50 == 0:
+            peak = max(peak, memory("VmRSS"))
+    assert tokens == items * length
+    # Without giving pages back all 146 MB would be resident.
+    assert peak - before < megabytes / 2
