@@ -5,7 +5,8 @@
 # Needs on every node: the worker (pip install python/skipthink_torch) in the environment that is active when sbatch runs.
 #
 # Slurm's warning before the time limit (--signal) makes the worker save a checkpoint and end with code 130; --requeue starts the
-# job again, and it goes on from there, also with another number of nodes.
+# job again, and it goes on from there, also with another number of nodes. torchrun kills what has not ended after 30 seconds: if
+# writing a checkpoint takes longer, add --shutdown-timeout 150 to its arguments (torch 2.13 has it; torchrun --help says).
 #SBATCH --job-name=skipthink
 #SBATCH --ntasks-per-node=1
 #SBATCH --gpus-per-node=8
