@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { averageBoundaries } from "../../src/method/chunk/boundaries.ts";
 import { type EncodedRationale, encodeRationale } from "../../src/method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../src/method/items/markers.ts";
@@ -289,6 +289,34 @@ describe("probeRationales", () => {
       await probeRationales(student, w.encoded, w.boundaries, w.markers, judge, options);
       expect(asked).toEqual(sizes);
     }
+  });
+
+  it("reads the answer and the losses from one pass where the answer's chunk is shown", async () => {
+    const w = world(["18", "7", "18"]);
+    const student = new FakeStudent({
+      seed: 1,
+      vocabularySize: w.tokenizer.vocabularySize,
+      rules: w.rule("18", ["b"]),
+    });
+    const options: ProbeOptions = {
+      ...defaultProbeOptions,
+      criterion: "continuation",
+      answerChunk: "shown",
+      maxNllRise: 1,
+    };
+    const probeWith = async (judge: Judge) => {
+      const score = vi.spyOn(student, "score");
+      const probed = await probeRationales(student, w.encoded, w.boundaries, w.markers, judge, options);
+      const passes = score.mock.calls.length;
+      score.mockRestore();
+      return { probed, passes };
+    };
+    const forced = forcedJudge(student);
+    const together = await probeWith(forced);
+    const apart = await probeWith((probes) => forced(probes));
+    expect(together.probed).toEqual(apart.probed);
+    expect(together.probed.map(({ wholeRight }) => wholeRight)).toEqual([true, false, true]);
+    expect(apart.passes).toBe(2 * together.passes);
   });
 
   it("refuses rationales without a fitting chunking", async () => {

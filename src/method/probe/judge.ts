@@ -20,17 +20,24 @@ export interface Judgement {
 }
 
 /** Judges many probes in one batch; results in the order given. */
-export type Judge = (probes: readonly AnswerProbe[]) => Promise<Judgement[]>;
+export interface Judge {
+  (probes: readonly AnswerProbe[]): Promise<Judgement[]>;
+  /**
+   * The judgement from what a scoring pass says of the gold answer's tokens, where that is all the judge needs: a pass that is made
+   * for other reasons then gives it for nothing.
+   */
+  ofScores?: (isArgmax: Uint8Array) => Judgement;
+}
 
 /** `verdict: forced`: right is exact. */
 export function forcedJudge(student: Student, options: { maxTokensPerBatch?: number } = {}): Judge {
-  return async (probes) => {
-    const scores = await student.score(probes, options);
-    return scores.map(({ isArgmax }) => {
-      const exact = isArgmax.every((match) => match === 1);
-      return { answerRight: exact, exact };
-    });
+  const ofScores = (isArgmax: Uint8Array): Judgement => {
+    const exact = isArgmax.every((match) => match === 1);
+    return { answerRight: exact, exact };
   };
+  const judge = async (probes: readonly AnswerProbe[]): Promise<Judgement[]> =>
+    (await student.score(probes, options)).map(({ isArgmax }) => ofScores(isArgmax));
+  return Object.assign(judge, { ofScores });
 }
 
 export interface GenerateJudgeOptions {

@@ -8,7 +8,13 @@ import { inputError, SkipthinkError } from "../../util/errors.ts";
 import type { EncodedRationale } from "../items/encode.ts";
 import type { Markers } from "../items/markers.ts";
 import type { Judge, Judgement } from "./judge.ts";
-import { type AnswerChunk, answerProbe, continuationSequence, meanNllPerChunk } from "./sequences.ts";
+import {
+  type AnswerChunk,
+  answerProbe,
+  continuationSequence,
+  continuationWithAnswer,
+  meanNllPerChunk,
+} from "./sequences.ts";
 import { keptStepsOf, type ProbedRationale, type RemovalTrial, type SkipReason } from "./types.ts";
 
 export interface ProbeOptions {
@@ -97,24 +103,14 @@ async function probeWhole(
   options: ProbeOptions,
 ): Promise<Probing[]> {
   const cut = encoded.map((rationale) => cutIntoChunks(rationale, boundaries.get(rationale.rationaleId)));
-  const judgements = await judge(
-    cut.map(({ encoded, tokens }) => answerProbe(encoded, markers, tokens, options.answerChunk)),
-  );
-  const nlls =
-    options.criterion === "continuation"
-      ? await chunkLosses(
-          student,
-          cut.map(({ encoded, tokens }) => ({ encoded, before: [], after: tokens })),
-          markers,
-          options,
-        )
-      : [];
+  const splits = cut.map(({ encoded, tokens }): Split => ({ encoded, before: [], after: tokens }));
+  const readings = await read(student, splits, markers, judge, options);
   return cut.map(({ encoded, chunks, tokens }, i) => {
-    const nll = nlls[i] ?? [];
+    const { judgement, nll } = readings[i]!;
     nll.forEach((value, k) => {
       chunks[k]!.nll = value;
     });
-    return { encoded, chunks, tokens, whole: judgements[i]!, nll };
+    return { encoded, chunks, tokens, whole: judgement, nll };
   });
 }
 
@@ -174,16 +170,10 @@ async function tryRemovals(
       after: tokensOf(remaining(probing, k + 1)),
     };
   });
-  const judgements = await judge(
-    splits.map(({ encoded, before, after }) =>
-      answerProbe(encoded, markers, [...before, ...after], options.answerChunk),
-    ),
-  );
-  const nlls =
-    options.criterion === "continuation" ? await chunkLosses(student, splits, markers, options) : [];
+  const readings = await read(student, splits, markers, judge, options);
   return removals.map(({ probing, k }, i) => {
-    const { answerRight, studentAnswer } = judgements[i]!;
-    const laterNll = nlls[i] ?? [];
+    const { judgement, nll: laterNll } = readings[i]!;
+    const { answerRight, studentAnswer } = judgement;
     const later = remaining(probing, k + 1);
     const rises = laterNll.map((nll, position) => nll - probing.nll[later[position]!]!);
     const trial: RemovalTrial = {
@@ -235,16 +225,45 @@ interface Split {
   after: number[][];
 }
 
-/** Mean NLL of each chunk in `after`, nats per token; one sequence per split, all in one call. */
-async function chunkLosses(
+/** What the student makes of a split: its answer, and (criterion `continuation`) the mean NLL of each chunk in `after`. */
+interface Reading {
+  judgement: Judgement;
+  /** Nats per token; empty with criterion `answer`. */
+  nll: number[];
+}
+
+/** All splits together, in one scoring pass if it can answer both questions. */
+async function read(
   student: Student,
   splits: readonly Split[],
   markers: Markers,
-  { maxTokensPerBatch }: ProbeOptions,
-): Promise<number[][]> {
-  const scores = await student.score(
-    splits.map(({ encoded, before, after }) => continuationSequence(encoded, markers, before, after)),
-    maxTokensPerBatch === undefined ? {} : { maxTokensPerBatch },
+  judge: Judge,
+  options: ProbeOptions,
+): Promise<Reading[]> {
+  const { criterion, answerChunk, maxTokensPerBatch } = options;
+  const score = (sequenceOf: typeof continuationSequence) =>
+    student.score(
+      splits.map(({ encoded, before, after }) => sequenceOf(encoded, markers, before, after)),
+      maxTokensPerBatch === undefined ? {} : { maxTokensPerBatch },
+    );
+  if (criterion === "continuation" && answerChunk === "shown" && judge.ofScores !== undefined) {
+    const scores = await score(continuationWithAnswer);
+    return splits.map(({ encoded, after }, i) => {
+      const { logProbabilities, isArgmax } = scores[i]!;
+      return {
+        judgement: judge.ofScores!(isArgmax.subarray(isArgmax.length - encoded.answer.length)),
+        nll: meanNllPerChunk(after, logProbabilities),
+      };
+    });
+  }
+  const judgements = await judge(
+    splits.map(({ encoded, before, after }) =>
+      answerProbe(encoded, markers, [...before, ...after], answerChunk),
+    ),
   );
-  return splits.map(({ after }, i) => meanNllPerChunk(after, scores[i]!.logProbabilities));
+  const scores = criterion === "continuation" ? await score(continuationSequence) : [];
+  return splits.map(({ after }, i) => ({
+    judgement: judgements[i]!,
+    nll: scores.length === 0 ? [] : meanNllPerChunk(after, scores[i]!.logProbabilities),
+  }));
 }

@@ -44,7 +44,18 @@ export function continuationSequence(
   };
 }
 
-/** Mean NLL of each chunk, from the log-probabilities of their joined tokens. */
+/** The same with ` -->` and the gold answer after the chunks: one pass for both questions, if the answer's chunk is shown. */
+export function continuationWithAnswer(
+  encoded: EncodedRationale,
+  markers: Markers,
+  before: readonly (readonly number[])[],
+  after: readonly (readonly number[])[],
+): TokenSequence {
+  const { prompt, context, target } = continuationSequence(encoded, markers, before, after);
+  return { prompt, context, target: [...target, ...encoded.arrow, ...encoded.answer] };
+}
+
+/** Mean NLL of each chunk, from the log-probabilities of their joined tokens; what follows them is not read. */
 export function meanNllPerChunk(
   chunks: readonly (readonly number[])[],
   logProbabilities: Float32Array,
