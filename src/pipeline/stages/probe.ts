@@ -79,7 +79,20 @@ export async function probeStage(
     },
   );
   if (cached) reporter.stageSkipped(title, "unchanged");
+  if (2 * result.wrongWhenWhole > result.rationales) reporter.warning(mostlyWrong(result, recipe));
   return { result, hash, skips: await folder.readJsonLines<ProbedRationale>("skips.jsonl") };
+}
+
+/** What to do when most rationales were not probed at all. */
+function mostlyWrong({ wrongWhenWhole, rationales }: ProbeResult, { probe }: RunContext["recipe"]): string {
+  const remedy =
+    probe.answerChunk === "hidden"
+      ? "Show it the chunk that states the answer: probe.answerChunk=shown with probe.criterion=continuation."
+      : "Train it longer.";
+  return (
+    `the student gets ${wrongWhenWhole} of ${rationales} answers wrong even with nothing removed, so nothing is skipped there. ` +
+    remedy
+  );
 }
 
 /** Kept steps by rationale id, as the skip-thinking methods train on them; `random` draws as many chunks by lot. */
