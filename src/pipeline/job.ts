@@ -6,7 +6,6 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JobWriter, jobEngine, type WrittenJob } from "../engine/torch/job-writer.ts";
-import { refuseLora } from "../engine/torch/lora.ts";
 import { methodPlans } from "../method/baselines/methods.ts";
 import type { MethodName } from "../method/baselines/plan.ts";
 import type { RunContext } from "./context.ts";
@@ -17,14 +16,13 @@ import { trainStage } from "./stages/train.ts";
 
 /**
  * @param folder job folder, new or empty
- * @throws SkipthinkError for a student with LoRA, and for a method whose plan depends on the student on its way: chunk search between epochs
+ * @throws SkipthinkError for a method whose plan depends on the student on its way: chunk search between epochs
  */
 export async function writeTrainingJob(
   context: RunContext,
   method: MethodName,
   folder: string,
 ): Promise<WrittenJob> {
-  refuseLora(context.recipe.student.lora);
   const plan = methodPlans[method];
   const before = plan.startsFrom === undefined ? [] : [plan.startsFrom];
   const outcome = await runPipeline(context, { methods: before, until: "probe" });

@@ -159,13 +159,9 @@ function withAdapters(
 export function initializeLora(model: LoraModel, weights: Map<string, Float32Array>, seed: number): void {
   const { base, options } = model;
   for (const module of model.modules) {
-    const { inputs, outputs } = layerSizes(base, module);
     const names = adapterNames(module);
-    const random = new RandomStream(seed, `lora/${names.a}`);
-    const bound = 1 / Math.sqrt(inputs);
-    const draw = () => bound * (2 * random.next() - 1);
-    weights.set(names.a, Float32Array.from({ length: options.rank * inputs }, draw));
-    weights.set(names.b, new Float32Array(outputs * options.rank));
+    weights.set(names.a, firstValuesOfA(model, module, seed));
+    weights.set(names.b, new Float32Array(layerSizes(base, module).outputs * options.rank));
   }
   const { width } = base.shape;
   const tokens = options.tokens ?? [];
@@ -179,6 +175,18 @@ export function initializeLora(model: LoraModel, weights: Map<string, Float32Arr
     });
     weights.set(rowsName(table), rows);
   }
+}
+
+/** How a module's matrix A begins, on every engine. [rank · inputs] */
+export function firstValuesOfA(
+  { base, options }: Pick<LoraModel, "base" | "options">,
+  module: string,
+  seed: number,
+): Float32Array {
+  const { inputs } = layerSizes(base, module);
+  const random = new RandomStream(seed, `lora/${adapterNames(module).a}`);
+  const bound = 1 / Math.sqrt(inputs);
+  return Float32Array.from({ length: options.rank * inputs }, () => bound * (2 * random.next() - 1));
 }
 
 /** The base family's parameters with adapters and rows merged in; those without any are the given arrays themselves. */

@@ -17,7 +17,7 @@ export async function writeAdapterFolder(
   weights: ReadonlyMap<string, Float32Array>,
   base: { name: string; revision?: string },
 ): Promise<void> {
-  const { options, family, tables, trainable } = model;
+  const { family, trainable } = model;
   await writeSafetensors(
     join(folder, "adapter_model.safetensors"),
     trainable.map((name) => ({
@@ -27,7 +27,17 @@ export async function writeAdapterFolder(
     })),
     { format: "pt" },
   );
-  const config = {
+  const config = adapterConfig(model, base);
+  await writeTextAtomically(join(folder, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** The content of adapter_config.json. @param base the model the adapter goes on */
+export function adapterConfig(
+  model: LoraModel,
+  base: { name: string; revision?: string },
+): Record<string, unknown> {
+  const { options, family, tables } = model;
+  return {
     peft_type: "LORA",
     task_type: isEncoderDecoder(family) ? "SEQ_2_SEQ_LM" : "CAUSAL_LM",
     base_model_name_or_path: base.name,
@@ -56,5 +66,4 @@ export async function writeAdapterFolder(
             ]),
           ),
   };
-  await writeTextAtomically(join(folder, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }

@@ -4,17 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainByteLevelBpe } from "../../src/students/bpe.ts";
-import {
-  gpt2ParameterShapes,
-  initializeGpt2,
-  newGpt2Config,
-  parseGpt2Config,
-} from "../../src/students/gpt2-config.ts";
-import { writeModelFolder } from "../../src/students/model-folder.ts";
-import { tokenizerFromDocument } from "../../src/students/tokenizer.ts";
-import { generateBuiltin } from "../../src/tasks/builtin/index.ts";
 import { openSafetensors } from "../../src/tensor/safetensors.ts";
+import { coinTexts, tinyTokenizer, writeTinyGpt2 } from "../students/tiny-folder.ts";
 import { type CliResult, cli } from "./run-cli.ts";
 
 let folder: string;
@@ -22,27 +13,6 @@ let model: string;
 let run: string;
 let result: CliResult;
 let vocabularySize: number;
-
-async function writeTinyModel(target: string): Promise<void> {
-  const { train } = generateBuiltin("coin_flip", { train: 12, dev: 0, test: 0 }, 1);
-  const tokenizer = tokenizerFromDocument(
-    trainByteLevelBpe(
-      train.map(({ question, text, answer }) => `${question} ${text} --> ${answer}`),
-      { vocabularySize: 320, endOfText: "<|endoftext|>", splitDigits: true },
-    ),
-  );
-  vocabularySize = tokenizer.vocabularySize;
-  const sizes = { vocabularySize, contextLength: 640, width: 16, layers: 1, heads: 2, endOfText: 0 };
-  const config = newGpt2Config(sizes);
-  const parsed = parseGpt2Config(config, "config.json");
-  const weights = initializeGpt2(parsed, 1);
-  const shapes = [...gpt2ParameterShapes(parsed)];
-  await writeModelFolder(target, {
-    config,
-    tensors: shapes.map(([name, shape]) => ({ name, shape, data: weights.get(name)! })),
-  });
-  await tokenizer.save(target);
-}
 
 const recipe = (lines: readonly string[], lora = "{ rank: 2, alpha: 4, targets: [c_attn, mlp.c_fc] }") =>
   [
@@ -68,7 +38,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "skipthink-lora-"));
   model = join(folder, "tiny");
   run = join(folder, "run");
-  await writeTinyModel(model);
+  const tokenizer = tinyTokenizer(coinTexts());
+  vocabularySize = tokenizer.vocabularySize;
+  await writeTinyGpt2(model, tokenizer, { contextLength: 640 });
   result = await cli(["distill", await written("lora", recipe([])), "--out", run, "--json"]);
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
@@ -119,7 +91,6 @@ describe("a run with LoRA", () => {
 describe("what LoRA cannot do", () => {
   it.each([
     ["a target without layers", ["seed: 1"], "{ targets: [q_proj] }", /q_proj[\s\S]*c_attn, c_proj, c_fc/],
-    ["PyTorch", ["engine: torch"], "{}", /engine torch trains all weights/],
     ["an unknown key", ["seed: 1"], "{ rnk: 2 }", /rnk/],
   ])("%s is refused", async (name, lines, lora, message) => {
     const path = await written(name, recipe(lines, lora));

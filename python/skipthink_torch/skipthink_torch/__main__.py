@@ -16,6 +16,7 @@ from pathlib import Path
 
 def check() -> None:
     """Prints versions and devices as one JSON object."""
+    import peft
     import torch
     import transformers
 
@@ -24,6 +25,7 @@ def check() -> None:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
+        "peft": peft.__version__,
         "gpus": devices,
         "threads": torch.get_num_threads(),
     }

@@ -14,6 +14,7 @@ Job folders: what is to be trained, decided and written by skipthink, read here 
       steps               first micro-batch of every optimizer step, and the end       [steps + 1]
       learningRates, epochs, stages   of every step; stage −1: answer, 0: mixed        [steps]
       noise               (where the vocabulary grows) normal draws for the new rows
+      adapters            (with LoRA) first values of the adapters' matrices A, in the order of job.json's `lora`
 
 An item that comes back in every epoch is stored once; the plan names it. src/engine/torch/job-writer.ts writes all this.
 """
@@ -30,7 +31,7 @@ import numpy.typing as npt
 from .batch import TokenSequence
 from .errors import WorkerError
 
-_TYPES = {"uint16": "<u2", "int32": "<i4", "float64": "<f8"}
+_TYPES = {"uint16": "<u2", "int32": "<i4", "float32": "<f4", "float64": "<f8"}
 _ARRAYS = (
     "tokens",
     "items",
@@ -114,6 +115,9 @@ class Job:
 
     def noise(self) -> npt.NDArray[Any] | None:
         return self._map("noise") if "noise" in self.settings["arrays"] else None
+
+    def adapters(self) -> npt.NDArray[Any] | None:
+        return self._map("adapters") if "adapters" in self.settings["arrays"] else None
 
     def __len__(self) -> int:
         """Optimizer steps."""

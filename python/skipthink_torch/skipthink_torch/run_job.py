@@ -12,6 +12,7 @@ import torch
 
 from .errors import WorkerError
 from .job import Job, PlannedStep
+from .lora import LoraPlan
 from .ranks import Ranks
 from .serve import compute_options, optimizer_options
 from .state import load_state, save_model, save_state, write_text
@@ -48,7 +49,8 @@ def run_job(folder: Path, ranks: Ranks) -> int:
     settings = job.settings
     if settings["threads"] > 0 and ranks.device.type == "cpu":
         torch.set_num_threads(settings["threads"])
-    student = load_student(job.model, settings.get("rows"), job.noise())
+    lora = LoraPlan.read(settings.get("lora"), job.adapters())
+    student = load_student(job.model, settings.get("rows"), job.noise(), lora)
     runner = Runner(
         student, optimizer_options(settings["optimizer"]), compute_options(settings["compute"]), ranks
     )

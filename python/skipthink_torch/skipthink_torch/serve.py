@@ -12,6 +12,7 @@ from .batch import TokenSequence
 from .decoding import GenerateOptions, Prompt, generate
 from .errors import WorkerError, describe
 from .frames import Array
+from .lora import LoraPlan
 from .ranks import Ranks
 from .scoring import score
 from .state import load_state, save_model, save_state
@@ -84,7 +85,8 @@ class _Worker:
         return {}, {}
 
     def _open(self, request: dict[str, Any], arrays: dict[str, Array]) -> Reply:
-        student = load_student(Path(request["folder"]), request.get("rows"), arrays.get("noise"))
+        lora = LoraPlan.read(request.get("lora"), arrays.get("adapters"))
+        student = load_student(Path(request["folder"]), request.get("rows"), arrays.get("noise"), lora)
         runner = Runner(
             student, optimizer_options(request["optimizer"]), compute_options(request["compute"]), self.ranks
         )

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from .errors import WorkerError
+from .lora import LoraPlan, merged
 from .student import config_of
 from .training import Runner
 
@@ -24,9 +25,9 @@ _MOMENTS = {".m": "exp_avg", ".v": "exp_avg_sq"}
 
 
 def save_state(runner: Runner, folder: Path) -> None:
-    """Writes weights, moments and the step number. Called by all ranks; rank 0 writes."""
-    entries = [(name, parameter, "") for name, parameter in runner.parameters.items()]
-    entries += [(f"{name}{s}", p, s) for s in _MOMENTS for name, p in runner.parameters.items()]
+    """Writes the weights that are trained, moments and the step number. Called by all ranks; rank 0 writes."""
+    entries = [(name, parameter, "") for name, parameter in runner.trained.items()]
+    entries += [(f"{name}{s}", p, s) for s in _MOMENTS for name, p in runner.trained.items()]
     state = runner.optimizer.state
 
     def value(parameter: torch.Tensor, suffix: str) -> torch.Tensor:
@@ -54,7 +55,7 @@ def load_state(runner: Runner, folder: Path) -> None:
         if not step.isdigit():
             raise WorkerError(f"{path} does not say its step")
         names = set(file.keys())
-        for name, parameter in runner.parameters.items():
+        for name, parameter in runner.trained.items():
             for key in (name, *(name + suffix for suffix in _MOMENTS)):
                 if key not in names:
                     raise WorkerError(
@@ -65,7 +66,7 @@ def load_state(runner: Runner, folder: Path) -> None:
                     raise WorkerError(
                         f"the checkpoint {path} is of another student: {key!r} is {list(shape)}, not {list(parameter.shape)}"
                     )
-        for name, parameter in runner.parameters.items():
+        for name, parameter in runner.trained.items():
             with torch.no_grad():
                 parameter.copy_(_as(parameter, file.get_tensor(name)))
             runner.optimizer.state[parameter] = {
@@ -85,23 +86,55 @@ def _as(like: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
 
 
 def save_model(runner: Runner, folder: Path) -> None:
-    """Writes a model folder in Hugging Face layout; config.json takes its place last. Called by all ranks."""
+    """
+    Writes a model folder in Hugging Face layout; config.json takes its place last. With LoRA the adapters are merged in, and
+    lie in `adapter/` by themselves, as PEFT writes them. Called by all ranks.
+    """
     weights = folder / "model.safetensors"
+    lora = runner.student.lora
+    names = [name for name in runner.parameters if lora is None or name not in runner.trained]
+
+    def whole(name: str) -> torch.Tensor:
+        return _gathered(runner.parameters[name])
+
+    def value(name: str) -> torch.Tensor:
+        return whole(name) if lora is None else merged(lora, name, whole)
+
     write_tensors(
         weights,
-        [(name, tuple(p.shape), p.detach) for name, p in runner.parameters.items()],
+        [(name, tuple(runner.parameters[name].shape), partial(value, name)) for name in names],
         {"format": "pt"},
         runner.ranks.is_first,
     )
-    if not runner.ranks.is_first:
-        return
-    for other in folder.glob("model*.safetensors*"):
-        if other != weights:
-            other.unlink()
-    generation = runner.student.folder / "generation_config.json"
-    if generation.is_file():
-        write_text(folder / generation.name, generation.read_text("utf-8"))
-    write_text(folder / "config.json", json.dumps(config_of(runner.student), indent=2) + "\n")
+    if runner.ranks.is_first:
+        for other in folder.glob("model*.safetensors*"):
+            if other != weights:
+                other.unlink()
+        generation = runner.student.folder / "generation_config.json"
+        if generation.is_file():
+            write_text(folder / generation.name, generation.read_text("utf-8"))
+        write_text(folder / "config.json", json.dumps(config_of(runner.student), indent=2) + "\n")
+    if lora is not None:
+        _save_adapter(runner, lora, folder / "adapter")
+
+
+def _save_adapter(runner: Runner, lora: LoraPlan, folder: Path) -> None:
+    """What PeftModel.from_pretrained puts on the base model; adapter_config.json comes last."""
+    write_tensors(
+        folder / "adapter_model.safetensors",
+        [(f"base_model.model.{name}", tuple(p.shape), p.detach) for name, p in runner.trained.items()],
+        {"format": "pt"},
+        runner.ranks.is_first,
+    )
+    if runner.ranks.is_first:
+        text = json.dumps(lora.config, indent=2, ensure_ascii=False)
+        write_text(folder / "adapter_config.json", text + "\n")
+
+
+def _gathered(tensor: torch.Tensor) -> torch.Tensor:
+    """The whole of a tensor that may be sharded; takes all ranks."""
+    tensor = tensor.detach()
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def write_tensors(
@@ -127,9 +160,7 @@ def write_tensors(
         if file is not None:
             file.write(struct.pack("<Q", len(text)) + text)
         for _, _, get in entries:
-            tensor = get().detach()
-            if isinstance(tensor, DTensor):
-                tensor = tensor.full_tensor()
+            tensor = _gathered(get())
             if file is not None:
                 tensor.float().cpu().contiguous().numpy().tofile(file)
         if file is not None:

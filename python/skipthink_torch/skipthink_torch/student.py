@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from .batch import Batch
 from .errors import WorkerError
+from .lora import LoraPlan, add_adapters, file_name
 
 # New rows differ from the mean by this share of each column's standard deviation (src/students/grow-embedding.ts).
 _NOISE_SHARE = 0.02
@@ -32,10 +33,12 @@ class Compute:
 class Student(nn.Module):
     """The model with its head and softmax applied to supervised positions alone."""
 
-    def __init__(self, model: nn.Module, folder: Path) -> None:
+    def __init__(self, model: nn.Module, folder: Path, lora: LoraPlan | None = None) -> None:
+        """model: with the adapters of `lora` on it already."""
         super().__init__()
         self.model = model
         self.folder = folder
+        self.lora = lora
         config = cast(Any, model.config)
         self.encoder_decoder = bool(config.is_encoder_decoder)
         self.decoder_start: int | None = None
@@ -73,20 +76,32 @@ class Student(nn.Module):
         if context is None:
             # GPT-2 and T5; each side of T5 may take what the model was pretrained on.
             context = getattr(config, "n_positions", 512) * (2 if self.encoder_decoder else 1)
+        parameters = list(self.model.parameters())
+        trained = sum(p.numel() for p in parameters if p.requires_grad)
+        whole = sum(p.numel() for p in parameters)
+        is_partial = self.lora is not None
         return {
             "family": config.model_type,
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            # Adapters are not counted: they are all that is trained.
+            "parameters": whole - trained if is_partial else whole,
+            **({"trainableParameters": trained} if is_partial else {}),
             "contextLength": context,
-            "vocabularySize": cast(Any, self.model).get_input_embeddings().weight.shape[0],
+            "vocabularySize": config.vocab_size,
             "encoderDecoder": self.encoder_decoder,
         }
 
 
-def load_student(folder: Path, rows: int | None = None, noise: np.ndarray[Any, Any] | None = None) -> Student:
+def load_student(
+    folder: Path,
+    rows: int | None = None,
+    noise: np.ndarray[Any, Any] | None = None,
+    lora: LoraPlan | None = None,
+) -> Student:
     """
     Loads a model folder on the CPU, float32, dropout 0.
 
     rows: vocabulary to resize the embeddings to; noise: standard normal draws of the new rows, float64 [new rows · width].
+    lora: adapters to train in place of the weights.
     """
     if not (folder / "config.json").is_file():
         raise WorkerError(f"{folder} has no config.json", "Give a model folder in Hugging Face layout.")
@@ -106,8 +121,10 @@ def load_student(folder: Path, rows: int | None = None, noise: np.ndarray[Any, A
         )
     if rows is not None and rows != model.get_input_embeddings().weight.shape[0]:
         _resize(model, rows, noise)
+    if lora is not None:
+        add_adapters(model, lora)
     model.train()
-    return Student(model, folder)
+    return Student(model, folder, lora)
 
 
 def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:
@@ -130,8 +147,8 @@ def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:
 
 
 def parameters_of(student: Student) -> dict[str, nn.Parameter]:
-    """Parameters by their Hugging Face names; a tied head has none of its own."""
-    return dict(student.model.named_parameters())
+    """Parameters by their names in files; a tied head has none of its own."""
+    return {file_name(name): parameter for name, parameter in student.model.named_parameters()}
 
 
 def decays(parameter: torch.Tensor) -> bool:

@@ -62,6 +62,8 @@ class Runner:
         self.is_sharded = compute.sharding == "fsdp" and ranks.world > 1
         self.forward: nn.Module = self._place()
         self.parameters = parameters_of(student)
+        # With LoRA the adapters alone.
+        self.trained = {name: p for name, p in self.parameters.items() if p.requires_grad}
         self._optimizer: torch.optim.AdamW | None = None
 
     def _place(self) -> nn.Module:
@@ -95,7 +97,7 @@ class Runner:
         """Made when first used: scoring and decoding need none of its memory."""
         if self._optimizer is None:
             options = self.options
-            parameters = list(self.parameters.values())
+            parameters = list(self.trained.values())
             groups = [
                 {"params": [p for p in parameters if decays(p)], "weight_decay": options.weight_decay},
                 {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
@@ -191,10 +193,10 @@ class Runner:
             yield
 
     def _clip(self) -> torch.Tensor:
-        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        gradients = [p.grad for p in self.trained.values() if p.grad is not None]
         norm = get_total_norm(gradients)
         if isinstance(norm, DTensor):
             norm = norm.full_tensor()
         if self.options.max_gradient_norm > 0:
-            clip_grads_with_norm_(self.parameters.values(), self.options.max_gradient_norm, norm)
+            clip_grads_with_norm_(self.trained.values(), self.options.max_gradient_norm, norm)
         return norm

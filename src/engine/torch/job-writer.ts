@@ -18,6 +18,7 @@ import type {
   WeightedSequence,
 } from "../engine.ts";
 import { defaultOptimizer } from "../onnx/student.ts";
+import { torchLora } from "./lora.ts";
 import type { TorchCompute } from "./student.ts";
 import { grownVocabulary } from "./vocabulary.ts";
 
@@ -47,8 +48,8 @@ export interface WrittenJob {
 
 const formatVersion = 1;
 const bufferedBytes = 1 << 20;
-type ArrayType = "uint16" | "int32" | "float64";
-const bytesOf: Record<ArrayType, number> = { uint16: 2, int32: 4, float64: 8 };
+type ArrayType = "uint16" | "int32" | "float32" | "float64";
+const bytesOf: Record<ArrayType, number> = { uint16: 2, int32: 4, float32: 4, float64: 8 };
 const arrayTypes = {
   items: "float64",
   prompts: "int32",
@@ -82,6 +83,7 @@ class ArrayFile {
       if (this.used + bytesOf[type] > buffer.length) await this.flush();
       if (type === "uint16") buffer.writeUInt16LE(values[i]!, this.used);
       else if (type === "int32") buffer.writeInt32LE(values[i]!, this.used);
+      else if (type === "float32") buffer.writeFloatLE(values[i]!, this.used);
       else buffer.writeDoubleLE(values[i]!, this.used);
       this.used += bytesOf[type];
     }
@@ -119,8 +121,14 @@ export class JobWriter {
     this.settings = settings;
   }
 
-  /** @throws SkipthinkError (exit 2) if the folder holds something already */
-  async begin(modelFolder: string, options: OpenOptions): Promise<{ rows: number }> {
+  /**
+   * @returns what the student will have, as far as the options decide it
+   * @throws SkipthinkError (exit 2) if the folder holds something already, or LoRA names a layer that is not there
+   */
+  async begin(
+    modelFolder: string,
+    options: OpenOptions,
+  ): Promise<Pick<StudentCapabilities, "vocabularySize" | "trainableParameters">> {
     await mkdir(this.folder, { recursive: true });
     if ((await readdir(this.folder)).length > 0) {
       throw inputError(
@@ -129,20 +137,25 @@ export class JobWriter {
         "Give a new folder with --job-only.",
       );
     }
-    // The folder is to be copied to other machines, so it holds the model itself.
-    await cp(modelFolder, join(this.folder, "model"), { recursive: true });
     const { rows, noise } = await grownVocabulary(
       modelFolder,
       options.vocabularySize ?? 0,
       options.seed ?? 0,
     );
+    const lora = await torchLora(modelFolder, rows, options);
+    // The folder is to be copied to other machines, so it holds the model itself.
+    await cp(modelFolder, join(this.folder, "model"), { recursive: true });
     const optimizer: OptimizerOptions = { ...defaultOptimizer, ...options.optimizer };
-    this.description = { kind: "train", rows, optimizer };
+    this.description = { kind: "train", rows, optimizer, ...(lora === undefined ? {} : { lora: lora.plan }) };
     this.file("tokens", rows <= 0x1_0000 ? "uint16" : "int32");
     for (const [name, type] of Object.entries(arrayTypes)) this.file(name, type);
     if (noise.length > 0) await this.file("noise", "float64").append(noise);
+    if (lora !== undefined) await this.file("adapters", "float32").append(lora.adapters);
     await this.append("items", [0]);
-    return { rows };
+    return {
+      vocabularySize: rows,
+      ...(lora === undefined ? {} : { trainableParameters: lora.trainableParameters }),
+    };
   }
 
   async addStep(microBatches: readonly (readonly WeightedSequence[])[], learningRate: number): Promise<void> {
@@ -234,9 +247,9 @@ export function jobEngine(writer: JobWriter, capabilities: StudentCapabilities):
   return {
     name: "torch-job",
     async open(modelFolder: string, options: OpenOptions = {}): Promise<Student> {
-      const { rows } = await writer.begin(modelFolder, options);
+      const sizes = await writer.begin(modelFolder, options);
       return {
-        capabilities: () => ({ ...capabilities, vocabularySize: rows }),
+        capabilities: () => ({ ...capabilities, ...sizes }),
         counters: () => ({
           scoredSequences: 0,
           scoredTokens: 0,

@@ -40,6 +40,7 @@ export interface TorchReadiness {
   python: string;
   torch: string;
   transformers: string;
+  peft: string;
   /** Names of the GPUs. */
   gpus: string[];
 }

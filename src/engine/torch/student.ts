@@ -14,7 +14,7 @@ import type {
   WeightedSequence,
 } from "../engine.ts";
 import { defaultOptimizer } from "../onnx/student.ts";
-import { refuseLora } from "./lora.ts";
+import { torchLora } from "./lora.ts";
 import { packPrompts, packSequences, samplingDraws } from "./sequences.ts";
 import { grownVocabulary } from "./vocabulary.ts";
 import { TorchWorker, type WorkerOptions } from "./worker.ts";
@@ -45,12 +45,12 @@ export class TorchEngine implements Engine {
   }
 
   async open(modelFolder: string, options: OpenOptions = {}): Promise<TorchStudent> {
-    refuseLora(options.lora);
     const { rows, noise } = await grownVocabulary(
       modelFolder,
       options.vocabularySize ?? 0,
       options.seed ?? 0,
     );
+    const lora = await torchLora(modelFolder, rows, options);
     this.worker ??= TorchWorker.start(this.options);
     const worker = await this.worker;
     const { precision, sharding, gradientCheckpointing, compile } = this.options;
@@ -63,8 +63,12 @@ export class TorchEngine implements Engine {
         rows,
         optimizer: { ...defaultOptimizer, ...options.optimizer },
         compute: { precision, sharding, gradientCheckpointing, compile },
+        ...(lora === undefined ? {} : { lora: lora.plan }),
       },
-      noise.length === 0 ? {} : { noise },
+      {
+        ...(noise.length === 0 ? {} : { noise }),
+        ...(lora === undefined ? {} : { adapters: lora.adapters }),
+      },
     );
     return new TorchStudent(worker, id, message as unknown as StudentCapabilities);
   }

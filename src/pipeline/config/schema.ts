@@ -114,14 +114,6 @@ export const recipeSchema = z
         params: { remedy: "Take chunk.context: shared, or no more probe.chunks than chunk.count." },
       });
     }
-    if (recipe.student.lora !== undefined && recipe.engine !== "onnx") {
-      context.addIssue({
-        code: "custom",
-        path: ["student", "lora"],
-        message: `engine ${recipe.engine} trains all weights of a student`,
-        params: { remedy: "Take engine: onnx, or take lora out." },
-      });
-    }
     const noDev =
       recipe.task?.dev === 0 ||
       (recipe.data !== undefined && recipe.data.dev === undefined && recipe.data.devShare === 0);
