@@ -57,7 +57,7 @@ export async function benchDecode(options: DecodeOptions): Promise<void> {
       const random = new RandomStream(1, `bench/decode/${shape.name}`);
       const prompt = Array.from({ length: promptTokens }, () => random.below(shape.vocabularySize));
       const file = join(folder, "prompt.txt");
-      await writeFile(file, JSON.stringify({ prompt, newTokens }));
+      await writeFile(file, JSON.stringify({ prompts: [prompt], newTokens }));
       await compare(shape.name, folder, exported, file, place, threads, options.rounds);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -78,7 +78,7 @@ async function compare(
     join(import.meta.dirname, `${worker}${import.meta.filename.slice(-3)}`);
   const theirs = [place, dirname(exported), basename(exported), String(threads), file];
   const sides = [
-    new Worker("skipthink", process.execPath, [script("decode-worker"), folder, String(threads), file]),
+    new Worker("skipthink", process.execPath, [script("generation-worker"), folder, file, String(threads)]),
     new Worker("transformers.js", process.execPath, [script("transformers-js-worker"), ...theirs]),
   ];
   try {

@@ -1,4 +1,4 @@
-/** The embedded engine's side of bench/generation.ts. argv: model folder, file of prompts, threads. */
+/** The embedded engine's side of bench/generation.ts and bench/decode.ts. argv: model folder, file of prompts, threads. */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { onnxEngine } from "../src/engine/onnx/student.ts";
@@ -13,7 +13,7 @@ const student = await onnxEngine.open(folder!, { threads: Number(threads) });
 const print = (line: object) => process.stdout.write(JSON.stringify(line) + "\n");
 print({ versions: {} });
 for await (const line of createInterface({ input: process.stdin })) {
-  // `losses` carries the sum of all tokens, to compare what was written.
+  // `losses` carries the tokens written, row by row, to compare both sides.
   const times: StepTimes = { seconds: [], cpuSeconds: [], losses: [], peakMegabytes: 0 };
   for (let i = 0; i < (JSON.parse(line) as { steps: number }).steps; i++) {
     const started = performance.now();
@@ -22,7 +22,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       { maxNewTokens: newTokens, stopTokens: [], batchSize: prompts.length },
     );
     times.seconds.push((performance.now() - started) / 1000);
-    times.losses.push(generations.flatMap(({ tokens }) => tokens).reduce((sum, token) => sum + token, 0));
+    times.losses = generations.flatMap(({ tokens }) => tokens);
   }
   times.peakMegabytes = process.resourceUsage().maxRSS / 1024;
   print(times);

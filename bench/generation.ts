@@ -58,8 +58,8 @@ export async function benchGeneration(options: GenerationOptions): Promise<void>
 async function compare(shape: string, sides: readonly Worker[], rounds: number): Promise<void> {
   try {
     for (const side of sides) await side.start();
-    const warm = [];
-    for (const side of sides) warm.push((await side.steps(1)).losses[0]!);
+    const written: number[][] = [];
+    for (const side of sides) written.push((await side.steps(1)).losses);
     const times = sides.map((): number[] => []);
     for (let round = 0; round < rounds; round++) {
       for (const [i, side] of sides.entries()) times[i]!.push(...(await side.steps(1)).seconds);
@@ -73,9 +73,10 @@ async function compare(shape: string, sides: readonly Worker[], rounds: number):
       );
     });
     if (medians.length === 2) {
-      // Float32 sums in another order may turn a near tie; random weights have few of them.
-      const same =
-        warm[0] === warm[1] ? "the same tokens" : `sums of tokens ${warm.join(" and ")}: not the same`;
+      // Float32 sums in another order may turn a near tie, and all that follows it; random weights have few of them.
+      const [own, other] = written as [number[], number[]];
+      const equal = own.filter((token, i) => token === other[i]).length;
+      const same = equal === own.length ? "the same tokens" : `${equal} of ${own.length} tokens the same`;
       console.log(
         `  ${shape.padEnd(5)} ${(medians[1]! / medians[0]!).toFixed(2)}x transformers' speed; ${same}`,
       );

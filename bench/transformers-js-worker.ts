@@ -1,6 +1,6 @@
 /**
  * transformers.js' side of bench/decode.ts. argv: folder of @huggingface/transformers, models folder, model name, threads, file
- * of token ids and the number of new ones.
+ * of one prompt and the number of new tokens.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -30,10 +30,11 @@ const model = await AutoModelForCausalLM.from_pretrained(name!, {
   device: "cpu",
   session_options: { intraOpNumThreads: Number(threads), interOpNumThreads: 1 },
 });
-const { prompt, newTokens } = JSON.parse(readFileSync(file!, "utf8")) as {
-  prompt: number[];
+const { prompts, newTokens } = JSON.parse(readFileSync(file!, "utf8")) as {
+  prompts: number[][];
   newTokens: number;
 };
+const prompt = prompts[0]!;
 const ids = (values: readonly number[]) =>
   new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
 const print = (line: object) => process.stdout.write(JSON.stringify(line) + "\n");

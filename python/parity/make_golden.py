@@ -256,6 +256,19 @@ def gradients_of(model, loss):
     return gradients
 
 
+def recorded(model, sequences, losses, total, logits, continuations):
+    """The golden file's content; `total` is the weighted loss with its graph."""
+    return {
+        "source": f"transformers {type(model).__name__}, float64, eager attention",
+        "items": sequences,
+        "losses": losses,
+        "loss": total.item(),
+        "logits": logits,
+        "gradients": gradients_of(model, total),
+        "greedy": continuations,
+    }
+
+
 def golden(name, model):
     """Everything the test compares, from a float64 copy of the model."""
     model = model.double().eval()
@@ -274,15 +287,7 @@ def golden(name, model):
         total = total + item["weight"] * loss
         for position in sorted({0, given - 1, ids.shape[1] - 1}):
             logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
-    return {
-        "source": f"transformers {type(model).__name__}, float64, eager attention",
-        "items": sequences,
-        "losses": losses,
-        "loss": total.item(),
-        "logits": logits,
-        "gradients": gradients_of(model, total),
-        "greedy": greedy(name, model),
-    }
+    return recorded(model, sequences, losses, total, logits, greedy(name, model))
 
 
 def greedy(name, model):

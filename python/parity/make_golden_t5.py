@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy
 import torch
 from checks import Checks
-from make_golden import NEW_TOKENS, SMALLEST_MARGIN, close, gradients_of, ragged_items, rounded
+from make_golden import NEW_TOKENS, SMALLEST_MARGIN, close, ragged_items, recorded, rounded
 from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -137,15 +137,7 @@ def golden(name, model):
         total = total + item["weight"] * loss
         for position in sorted({0, given, len(output) - 1}):
             logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
-    return {
-        "source": f"transformers {type(model).__name__}, float64, eager attention",
-        "items": sequences,
-        "losses": losses,
-        "loss": total.item(),
-        "logits": logits,
-        "gradients": gradients_of(model, total),
-        "greedy": greedy(name, model),
-    }
+    return recorded(model, sequences, losses, total, logits, greedy(name, model))
 
 
 def generate(model, prompt, context, count):

@@ -2,15 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainByteLevelBpe } from "../../src/students/bpe.ts";
-import {
-  gpt2ParameterShapes,
-  initializeGpt2,
-  newGpt2Config,
-  parseGpt2Config,
-} from "../../src/students/gpt2-config.ts";
-import { writeModelFolder } from "../../src/students/model-folder.ts";
-import { loadTokenizer, tokenizerFromDocument } from "../../src/students/tokenizer.ts";
+import { loadTokenizer } from "../../src/students/tokenizer.ts";
+import { tinyTokenizer, writeTinyGpt2 } from "../students/tiny-folder.ts";
 import { type CliResult, cli, tinyStudent } from "./run-cli.ts";
 
 let folder: string;
@@ -108,26 +101,7 @@ describe("students", () => {
   async function makeStudent(name: string, spare = 0): Promise<string> {
     const model = join(folder, name);
     const texts = goodRows().map(({ question, rationale }) => `${question} ${rationale}`);
-    const endOfText = "<|endoftext|>";
-    const document = trainByteLevelBpe(texts, { vocabularySize: 300, endOfText, splitDigits: true });
-    const tokenizer = tokenizerFromDocument(document);
-    const config = newGpt2Config({
-      vocabularySize: tokenizer.vocabularySize + spare,
-      contextLength: 256,
-      width: 16,
-      layers: 1,
-      heads: 2,
-      endOfText: tokenizer.endOfSequence,
-    });
-    const parsed = parseGpt2Config(config, "config.json");
-    const weights = initializeGpt2(parsed, 1);
-    const tensors = [...gpt2ParameterShapes(parsed)].map(([tensor, shape]) => ({
-      name: tensor,
-      shape,
-      data: weights.get(tensor)!,
-    }));
-    await writeModelFolder(model, { config, tensors });
-    await tokenizer.save(model);
+    await writeTinyGpt2(model, tinyTokenizer(texts, 300), { contextLength: 256, spare });
     return model;
   }
 

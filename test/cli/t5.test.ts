@@ -3,11 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainByteLevelBpe } from "../../src/students/bpe.ts";
-import { writeModelFolder } from "../../src/students/model-folder.ts";
 import { initializeT5, newT5Config, parseT5Config, t5ParameterShapes } from "../../src/students/t5-config.ts";
-import { tokenizerFromDocument } from "../../src/students/tokenizer.ts";
-import { generateBuiltin } from "../../src/tasks/builtin/index.ts";
+import { coinTexts, tinyTokenizer, writeTiny } from "../students/tiny-folder.ts";
 import { type CliResult, cli } from "./run-cli.ts";
 
 let folder: string;
@@ -16,13 +13,7 @@ let result: CliResult;
 
 /** A random T5 with a tokenizer of the task's texts, as a model folder. */
 async function writeTinyT5(target: string): Promise<void> {
-  const { train } = generateBuiltin("coin_flip", { train: 12, dev: 0, test: 0 }, 1);
-  const tokenizer = tokenizerFromDocument(
-    trainByteLevelBpe(
-      train.map(({ question, text, answer }) => `${question} ${text} --> ${answer}`),
-      { vocabularySize: 320, endOfText: "<|endoftext|>", splitDigits: true },
-    ),
-  );
+  const tokenizer = tinyTokenizer(coinTexts());
   const config = newT5Config({
     vocabularySize: tokenizer.vocabularySize,
     width: 16,
@@ -35,16 +26,7 @@ async function writeTinyT5(target: string): Promise<void> {
     padding: tokenizer.endOfSequence,
   });
   const parsed = parseT5Config(config, "config.json");
-  const weights = initializeT5(parsed, 1);
-  await writeModelFolder(target, {
-    config,
-    tensors: [...t5ParameterShapes(parsed)].map(([name, shape]) => ({
-      name,
-      shape,
-      data: weights.get(name)!,
-    })),
-  });
-  await tokenizer.save(target);
+  await writeTiny(target, tokenizer, config, t5ParameterShapes(parsed), initializeT5(parsed, 1));
 }
 
 beforeAll(async () => {

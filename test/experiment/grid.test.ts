@@ -25,7 +25,7 @@ describe("gridCells", () => {
     });
     expect(cells[1]).toMatchObject({
       id: "coin_flip-2-seed-1-trainedTokens-of-cwt-sbc",
-      overrides: [...cells[0]!.overrides, "methods=[answer-only, full]"],
+      overrides: [...cells[0]!.overrides, "methods=[full]"],
       follows: { id: cells[0]!.id, equal: { unit: "trainedTokens", as: "cwt-sbc" } },
     });
   });

@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onnxEngine } from "../../src/engine/onnx/student.ts";
 import { encodeQuestion } from "../../src/method/items/encode.ts";
-import { trainByteLevelBpe } from "../../src/students/bpe.ts";
 import { writeModelFolder } from "../../src/students/model-folder.ts";
-import { tokenizerFromDocument } from "../../src/students/tokenizer.ts";
 import { tinyModel } from "../engine/tiny-student.ts";
+import { tinyTokenizer } from "../students/tiny-folder.ts";
 
 /** The third one is learnt with a wrong answer. */
 export const lessons = [
@@ -21,12 +20,7 @@ export const lessons = [
 export async function teachSmallStudent(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "skipthink-small-"));
   const texts = lessons.map(({ question, taught }) => `${question} ###${taught}`);
-  const document = trainByteLevelBpe(texts, {
-    vocabularySize: 320,
-    endOfText: "<|endoftext|>",
-    splitDigits: true,
-  });
-  const tokenizer = tokenizerFromDocument(document);
+  const tokenizer = tinyTokenizer(texts);
   const sizes = { vocab_size: tokenizer.vocabularySize, n_embd: 32, n_positions: 96, n_ctx: 96 };
   await writeModelFolder(folder, tinyModel({ ...sizes, initializer_range: 0.05 }));
   await tokenizer.save(folder);
