@@ -21,8 +21,10 @@ const equalSchema = z.strictObject({
       }),
     )
     .min(1)
-    .default(["answer-only", "full"])
-    .describe("Methods trained once more with that budget."),
+    .default(["full"])
+    .describe(
+      "Methods trained once more with that budget; in trained tokens, answer-only takes dozens of epochs.",
+    ),
 });
 
 export const experimentSchema = z
