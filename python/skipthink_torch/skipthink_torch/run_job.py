@@ -26,7 +26,7 @@ _INTERRUPTED = 130
 _SAME_SIGNAL_SECONDS = 3.0
 
 
-class _Stop:
+class Stop:
     """Set by SIGTERM and SIGINT: a scheduler's warning or Ctrl-C. A second Ctrl-C ends at once."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ def run_job(folder: Path, ranks: Ranks) -> int:
     )
     position = _resume(job, runner)
     metrics = _Metrics(job, position, ranks)
-    stop = _Stop()
+    stop = Stop()
     while position["step"] < len(job):
         planned = job.step(position["step"])
         started = time.perf_counter()

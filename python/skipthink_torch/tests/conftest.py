@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,16 +27,43 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_job(model_folder: Path, tmp_path: Path) -> Callable[..., Path]:
-    def make(name: str, **compute: object) -> Path:
+    def make(name: str, steps: int = STEPS, lora: bool = False, **compute: object) -> Path:
         folder = tmp_path / name
-        write_job(folder, model_folder, compute)
+        write_job(folder, model_folder, compute, steps, lora)
         return folder
 
     return make
 
 
-def write_job(folder: Path, model: Path, compute: dict[str, object]) -> None:
-    """24 steps of two micro-batches: five ragged items, one step with a single item."""
+def lora_plan() -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
+    """`lora` and the array `adapters` as skipthink writes them for the tiny student: attention and two tokens."""
+    modules = [f"transformer.h.{layer}.attn.c_attn" for layer in range(2)]
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": "tiny",
+        "revision": None,
+        "inference_mode": True,
+        "r": 4,
+        "lora_alpha": 8,
+        "lora_dropout": 0,
+        "target_modules": ["c_attn"],
+        "fan_in_fan_out": True,
+        "bias": "none",
+        "init_lora_weights": True,
+        "use_rslora": False,
+        "use_dora": False,
+        "modules_to_save": None,
+        "trainable_token_indices": {"wte": [3, 17]},
+    }
+    first = np.random.default_rng(5).uniform(-0.17, 0.17, 2 * 4 * 32).astype("<f4")
+    return {"config": config, "modules": modules, "tables": ["transformer.wte.weight"]}, first
+
+
+def write_job(
+    folder: Path, model: Path, compute: dict[str, object], steps_to_plan: int = STEPS, lora: bool = False
+) -> None:
+    """Steps of two micro-batches: five ragged items, one step with a single item."""
     folder.mkdir()
     (folder / "model").symlink_to(model)
     (folder / "student").mkdir()
@@ -46,7 +74,7 @@ def write_job(folder: Path, model: Path, compute: dict[str, object]) -> None:
         tokens.extend(random.integers(1, VOCABULARY, sum(size)).tolist())
         items.append(len(tokens))
     sequences, weights, micro, steps = [], [], [0], [0]
-    for step in range(STEPS):
+    for step in range(steps_to_plan):
         picked = [6] if step % 6 == 5 else [(step + k) % len(sizes) for k in range(5)]
         sequences += picked
         weights += [1 / len(picked)] * len(picked)
@@ -61,16 +89,21 @@ def write_job(folder: Path, model: Path, compute: dict[str, object]) -> None:
         "weights": np.array(weights, "<f8"),
         "microBatches": np.array(micro, "<f8"),
         "steps": np.array(steps, "<f8"),
-        "learningRates": np.full(STEPS, 1e-3),
-        "epochs": np.zeros(STEPS, "<i4"),
-        "stages": np.full(STEPS, -1, "<i4"),
+        # Adapters start from nothing, so they need larger steps.
+        "learningRates": np.full(steps_to_plan, 1e-2 if lora else 1e-3),
+        "epochs": np.zeros(steps_to_plan, "<i4"),
+        "stages": np.full(steps_to_plan, -1, "<i4"),
     }
+    plan, first = lora_plan()
+    if lora:
+        arrays["adapters"] = first
     for name, array in arrays.items():
         array.tofile(folder / f"{name}.bin")
     job = {
         "format": 1,
         "id": "tiny",
         "kind": "train",
+        **({"lora": plan} if lora else {}),
         "rows": VOCABULARY,
         "optimizer": {
             "beta1": 0.9,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import STEPS, write_job
 from safetensors.numpy import load_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -18,6 +19,7 @@ SECONDS = int(os.environ.get("SKIPTHINK_TEST_SECONDS", "300"))
 
 
 def start(folder: Path, ranks: int) -> subprocess.Popen[bytes]:
+    """In a process group of its own, as a terminal starts commands."""
     launcher = (
         ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"] if ranks > 1 else []
     )
@@ -32,6 +34,7 @@ def start(folder: Path, ranks: int) -> subprocess.Popen[bytes]:
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -61,20 +64,23 @@ def children(pid: int) -> list[int]:
 def kill_one_rank(folder: Path, after: int) -> None:
     """SIGKILL for one of two ranks once `after` steps are trained."""
     process = start(folder, 2)
-    path = folder / "metrics.jsonl"
-    until = time.monotonic() + SECONDS
-    while not path.exists() or path.read_text("utf-8").count("\n") < after:
-        assert process.poll() is None and time.monotonic() < until, "it ended before it could be killed"
-        time.sleep(0.001)
+    wait_for(folder, process, after)
     os.kill(children(process.pid)[-1], signal.SIGKILL)
     finish(process)
     assert process.returncode != 0
 
 
+def wait_for(folder: Path, process: subprocess.Popen[bytes], steps: int) -> None:
+    """Until so many steps are trained."""
+    path = folder / "metrics.jsonl"
+    until = time.monotonic() + SECONDS
+    while not path.exists() or path.read_text("utf-8").count("\n") < steps:
+        assert process.poll() is None and time.monotonic() < until, "it ended before it could be stopped"
+        time.sleep(0.001)
+
+
 @pytest.fixture(scope="session")
 def alone(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
-    from conftest import STEPS, write_job
-
     folder = tmp_path_factory.mktemp("alone") / "job"
     write_job(folder, model_folder, {})
     found = run(folder, 1)
@@ -102,6 +108,51 @@ def test_saved_with_two_ranks_resumed_with_one(alone: tuple[Path, list[float]], 
     folder = make_job("fewer", sharding="fsdp")
     kill_one_rank(folder, after=6)
     assert run(folder, 1) == pytest.approx(alone[1], abs=1e-4)
+
+
+@pytest.fixture(scope="session")
+def alone_with_lora(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
+    folder = tmp_path_factory.mktemp("alone-lora") / "job"
+    write_job(folder, model_folder, {}, lora=True)
+    found = run(folder, 1)
+    assert len(found) == STEPS and found[-1] < found[0] - 0.05
+    return folder, found
+
+
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_adapters_survive_the_loss_of_a_rank(
+    sharding: str, alone_with_lora: tuple[Path, list[float]], make_job: Any
+) -> None:
+    folder = make_job(sharding, lora=True, sharding=sharding)
+    kill_one_rank(folder, after=6)
+    assert len(losses(folder)) < STEPS
+    assert run(folder, 2) == pytest.approx(alone_with_lora[1], abs=1e-4)
+    # Two ranks leave the files of one: weights with the adapters merged in, and the adapters.
+    for name in ("model.safetensors", "adapter/adapter_model.safetensors"):
+        expected, found = (load_file(path / "student" / name) for path in (alone_with_lora[0], folder))
+        assert {key: one.shape for key, one in expected.items()} == {k: one.shape for k, one in found.items()}
+        assert max(abs(expected[key] - found[key]).max() for key in expected) < 5e-2
+    frozen = "transformer.h.0.mlp.c_fc.weight"
+    start, end = (load_file(folder / part / "model.safetensors")[frozen] for part in ("model", "student"))
+    assert (start == end).all()
+
+
+def test_one_ctrl_c_saves_though_it_comes_twice(alone: tuple[Path, list[float]], make_job: Any) -> None:
+    # Long enough that it cannot end before it is stopped.
+    folder = make_job("stopped", steps=2000)
+    process = start(folder, 2)
+    wait_for(folder, process, 6)
+    # As a terminal does: to torchrun, which passes it on, and to each rank.
+    os.killpg(process.pid, signal.SIGINT)
+    messages = finish(process)
+    assert process.returncode != 0
+    assert "a checkpoint is saved" in messages, messages
+    trained = len(losses(folder))
+    assert 6 <= trained < 2000
+    names = [path.name for path in (folder / "checkpoints").iterdir()]
+    assert names == [f"checkpoint-{trained}"]
+    # The same plan to the end of the shorter job.
+    assert losses(folder)[:STEPS] == pytest.approx(alone[1][:trained], abs=1e-4)
 
 
 def test_the_error_of_the_first_failing_rank_is_shown(make_job: Any) -> None:

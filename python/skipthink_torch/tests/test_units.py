@@ -1,6 +1,7 @@
 """Reading jobs, dealing out sequences, frames, and the loss itself."""
 
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from skipthink_torch.batch import TokenSequence, share_step
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.job import Job
 from skipthink_torch.ranks import Ranks
+from skipthink_torch.run_job import Stop
 from skipthink_torch.student import Compute, load_student
 from skipthink_torch.training import AdamWOptions, Runner
 
@@ -115,6 +117,26 @@ def test_other_ways_to_compute_train_too(model_folder: Path, compute: dict[str, 
     for _ in range(3):
         expected, found = plain.train([sequences], 1e-3).loss, other.train([sequences], 1e-3).loss
         assert found == pytest.approx(expected, abs=1e-5 if "precision" not in compute else 0.05)
+
+
+def test_a_second_ctrl_c_ends_at_once_but_not_the_echo_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("skipthink_torch.run_job.time.monotonic", lambda: now)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stop = Stop()
+        assert not stop.requested
+        for one in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(one)
+            now += 1.0
+        assert stop.requested
+        now += 1.0
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit, match="130"):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def test_a_lost_connection_is_no_cause() -> None:
