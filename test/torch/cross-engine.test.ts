@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Engine, Student, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
@@ -15,13 +15,11 @@ import { JobWriter, jobEngine } from "../../src/engine/torch/job-writer.ts";
 import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts";
 import { TorchEngine } from "../../src/engine/torch/student.ts";
 import { chunkRationales } from "../../src/method/chunk/chunk.ts";
-import type { EncodedRationale } from "../../src/method/items/encode.ts";
-import type { Markers } from "../../src/method/items/markers.ts";
 import { forcedJudge } from "../../src/method/probe/judge.ts";
 import { probeRationales } from "../../src/method/probe/probe.ts";
 import { RandomStream } from "../../src/util/random.ts";
+import { golden, grown, largestDifference, rationales } from "./material.ts";
 
-const golden = resolve(import.meta.dirname, "../golden");
 /** One student per family that is there. */
 const students = [
   "gpt2-tied",
@@ -64,36 +62,6 @@ async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** Markers behind the stored vocabulary, so that the embeddings grow. */
-async function grown(name: string): Promise<{ folder: string; vocabulary: number; markers: Markers }> {
-  const folder = join(golden, name);
-  const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as { vocab_size: number };
-  const first = config.vocab_size;
-  return {
-    folder,
-    vocabulary: first + 5,
-    markers: {
-      stages: [first, first + 1, first + 2],
-      answer: first + 3,
-      endOfChunk: first + 4,
-      label: [],
-      rationale: [],
-    },
-  };
-}
-
-function rationales(vocabulary: number, count: number): EncodedRationale[] {
-  const random = new RandomStream(5, "cross-engine/rationales");
-  const tokens = (length: number): number[] => Array.from({ length }, () => 1 + random.below(vocabulary - 6));
-  return Array.from({ length: count }, (_, i) => ({
-    rationaleId: `r${i}`,
-    question: tokens(3 + random.below(6)),
-    steps: Array.from({ length: 4 + random.below(4) }, () => tokens(2 + random.below(5))),
-    arrow: [1],
-    answer: tokens(1),
-  }));
-}
-
 /** Ragged one-chunk items in two micro-batches of unequal weights. */
 function batch(vocabulary: number, index: number): WeightedSequence[][] {
   const random = new RandomStream(7, `cross-engine/batch-${index % 5}`);
@@ -122,13 +90,6 @@ async function withBoth<T>(
     }
   };
   return [await run(onnxEngine), await run(torch)];
-}
-
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length);
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
 }
 
 describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {

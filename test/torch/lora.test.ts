@@ -15,6 +15,7 @@ import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts"
 import { TorchEngine } from "../../src/engine/torch/student.ts";
 import { openSafetensors } from "../../src/tensor/safetensors.ts";
 import { RandomStream } from "../../src/util/random.ts";
+import { largestDifference } from "./material.ts";
 
 const minutes = 60_000;
 const steps = 20;
@@ -82,13 +83,6 @@ async function losses(student: Student, vocabulary: number, from: number, to: nu
   for (let step = from; step < to; step++)
     found.push((await student.train(batch(vocabulary, step), rate)).loss);
   return found;
-}
-
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length);
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
 }
 
 /** Names and shapes of a file's tensors, in no order. */

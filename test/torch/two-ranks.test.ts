@@ -1,0 +1,148 @@
+/**
+ * Two processes score, search, probe and decode what one does: the same results, in the same order. Needs Python with torch, so it
+ * runs by `npm run test:torch` (SKIPTHINK_TORCH=1) only; a plain test run shows it as skipped.
+ */
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Generation, Student } from "../../src/engine/engine.ts";
+import { TorchEngine, type TorchOptions } from "../../src/engine/torch/student.ts";
+import { chunkRationales } from "../../src/method/chunk/chunk.ts";
+import { forcedJudge } from "../../src/method/probe/judge.ts";
+import { probeRationales } from "../../src/method/probe/probe.ts";
+import { RandomStream } from "../../src/util/random.ts";
+import { golden, grown, largestDifference, rationales } from "./material.ts";
+
+const minutes = 60_000;
+const sharding = ["ddp", "fsdp"] as const;
+const names = ["gpt2-tied", "../golden-t5/relu-tied"];
+type Material = Awaited<ReturnType<typeof grown>>;
+
+/** Opens the students one after the other in one worker. */
+async function withRanks<T>(
+  options: Pick<TorchOptions, "processes" | "sharding">,
+  work: (student: Student, material: Material) => Promise<T>,
+): Promise<T[]> {
+  const engine = new TorchEngine({
+    device: "cpu",
+    threads: 1,
+    torchrunArguments: [],
+    precision: "float32",
+    gradientCheckpointing: false,
+    compile: false,
+    ...options,
+  });
+  try {
+    const results: T[] = [];
+    for (const name of names) {
+      const material = await grown(name);
+      const student = await engine.open(join(golden, name), { vocabularySize: material.vocabulary, seed: 3 });
+      results.push(await work(student, material));
+      await student.close();
+    }
+    return results;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Everything that is shared out over ranks, on work that does not divide by two. */
+async function everything(student: Student, { vocabulary, markers }: Material) {
+  const random = new RandomStream(11, "two-ranks");
+  const tokens = (length: number): number[] => Array.from({ length }, () => random.below(vocabulary));
+  const sequences = Array.from({ length: 13 }, () => ({
+    prompt: tokens(1 + random.below(9)),
+    context: tokens(random.below(9)),
+    target: tokens(1 + random.below(9)),
+  }));
+  const scores = await student.score(sequences, {
+    alsoTokens: [1, vocabulary - 1],
+    alternatives: true,
+    maxTokensPerBatch: 60,
+  });
+  // One sequence leaves the second rank without any.
+  const lone = await student.score(sequences.slice(0, 1));
+  const encoded = rationales(vocabulary, 17);
+  const chunks = await chunkRationales(student, encoded, markers, {
+    count: 3,
+    search: "exact",
+    context: "shared",
+    sharedMarker: "answer",
+    maxSweeps: 5,
+    maxTokensPerBatch: 120,
+  });
+  const asked = encoded.map((one, i) => ({
+    prompt: [markers.answer, ...one.question],
+    context: [...one.steps.slice(0, chunks[i]!.boundaries.at(-2)).flat(), ...one.arrow],
+  }));
+  const told: number[][] = asked.map(() => []);
+  const greedy = await student.generate(asked, {
+    maxNewTokens: 7,
+    stopTokens: [3, 5, 8],
+    batchSize: 3,
+    onToken: (i, token) => told[i]!.push(token),
+  });
+  expect(told).toEqual(greedy.map((one) => one.tokens));
+  const alone = await student.generate(asked.slice(0, 1), { maxNewTokens: 4, stopTokens: [] });
+  const sampled = await student.generate(asked, {
+    maxNewTokens: 5,
+    stopTokens: [2],
+    temperature: 0.8,
+    seed: 4,
+    batchSize: 4,
+  });
+  // The student's own greedy answer is gold, so that verdicts depend on what is removed.
+  const probed = await probeRationales(
+    student,
+    encoded.map((one, i) => ({ ...one, answer: greedy[i]!.tokens.slice(0, 1) })),
+    new Map(chunks.map(({ rationaleId, boundaries }) => [rationaleId, boundaries])),
+    markers,
+    forcedJudge(student, { maxTokensPerBatch: 90 }),
+    { decision: "cumulative", onWrong: "keep", answerChunk: "shown", criterion: "answer", maxNllRise: 0.1 },
+  );
+  return {
+    scores: [...scores, ...lone],
+    chunks,
+    greedy,
+    alone,
+    sampled,
+    probed,
+    counters: student.counters(),
+  };
+}
+
+describe.runIf(process.env.SKIPTHINK_TORCH)("two ranks", () => {
+  it.each(sharding)(
+    "%s: scores, chunks, verdicts and texts are those of one",
+    async (mode) => {
+      const expected = await withRanks({ processes: 1, sharding: mode }, everything);
+      const found = await withRanks({ processes: 2, sharding: mode }, everything);
+      names.forEach((name, student) => {
+        const [one, two] = [expected[student]!, found[student]!];
+        expect(two.scores).toHaveLength(one.scores.length);
+        one.scores.forEach((score, i) => {
+          const other = two.scores[i]!;
+          expect(largestDifference(other.logProbabilities, score.logProbabilities), name).toBeLessThan(1e-5);
+          score.alsoLogProbabilities.forEach((also, k) => {
+            expect(largestDifference(other.alsoLogProbabilities[k]!, also), name).toBeLessThan(1e-5);
+          });
+          expect([other.isArgmax, other.alternatives], name).toEqual([score.isArgmax, score.alternatives]);
+        });
+        const boundaries = ({ chunks }: typeof one) => chunks.map((chunk) => chunk.boundaries);
+        expect(boundaries(two), name).toEqual(boundaries(one));
+        const costs = ({ chunks }: typeof one) => chunks.flatMap(({ chunkNll }) => chunkNll);
+        expect(largestDifference(costs(two), costs(one)), name).toBeLessThan(1e-5);
+        const verdicts = ({ probed }: typeof one) =>
+          probed.map(({ wholeRight, chunks }) => [wholeRight, chunks.map(({ skipped }) => skipped)]);
+        expect(verdicts(two), name).toEqual(verdicts(one));
+        expect([two.greedy, two.alone, two.sampled], name).toEqual([one.greedy, one.alone, one.sampled]);
+        expect(two.counters, name).toEqual(one.counters);
+        // Comparisons of results that are all alike would show nothing.
+        const kinds = (values: readonly unknown[]): number => new Set(values.map(String)).size;
+        expect(kinds(verdicts(one).flat(2)), name).toBeGreaterThan(1);
+        expect(kinds(boundaries(one)), name).toBeGreaterThan(1);
+        expect(kinds(one.greedy.map(({ tokens }: Generation) => tokens)), name).toBeGreaterThan(1);
+      });
+    },
+    10 * minutes,
+  );
+});
