@@ -5,8 +5,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const root = resolve(import.meta.dirname, "../..");
-/** Below node_modules, so that packages are found and git looks away. */
-const built = join(root, "node_modules/.cache/skipthink-cli");
+/** Below node_modules, so that packages are found and git looks away; one for each test process, as several build at once. */
+const built = join(root, "node_modules/.cache/skipthink-cli", process.env.VITEST_POOL_ID ?? "0");
 
 /** Compiles src once, without checking types, and puts beside it what the package ships. */
 export async function buildCli(): Promise<void> {

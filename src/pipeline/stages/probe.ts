@@ -79,7 +79,7 @@ export async function probeStage(
     },
   );
   if (cached) reporter.stageSkipped(title, "unchanged");
-  if (2 * result.wrongWhenWhole > result.rationales) reporter.warning(mostlyWrong(result, recipe));
+  else if (2 * result.wrongWhenWhole > result.rationales) reporter.warning(mostlyWrong(result, recipe));
   return { result, hash, skips: await folder.readJsonLines<ProbedRationale>("skips.jsonl") };
 }
 
