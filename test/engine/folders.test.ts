@@ -3,27 +3,17 @@ import { describe, expect, test } from "vitest";
 import { onnxEngine } from "../../src/engine/onnx/student.ts";
 import { type ModelToWrite, readModelFolder } from "../../src/students/model-folder.ts";
 import { openSafetensors, writeSafetensors } from "../../src/tensor/safetensors.ts";
-import { SkipthinkError } from "../../src/util/errors.ts";
 import {
   openStudent,
   openTiny,
   ragged,
+  refusal,
   temporaryFolder,
   tinyModel,
   vocabulary,
   weighted,
   writeTiny,
 } from "./tiny-student.ts";
-
-/** The error of a promise that must be refused. */
-async function refusal(promise: Promise<unknown>): Promise<SkipthinkError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SkipthinkError);
-  return error as SkipthinkError;
-}
 
 describe("saveModel()", () => {
   test.each([true, false])("opens again with the same scores, bit for bit (tied head: %s)", async (tied) => {

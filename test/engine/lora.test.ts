@@ -13,10 +13,9 @@ import { reduceSum } from "../../src/graph/operators/reduce.ts";
 import { serializeGraph } from "../../src/graph/serialize.ts";
 import { type LoraOptions, layerSizes, planLora } from "../../src/students/lora.ts";
 import { openSafetensors } from "../../src/tensor/safetensors.ts";
-import { SkipthinkError } from "../../src/util/errors.ts";
 import { RandomStream } from "../../src/util/random.ts";
 import { readModel } from "../graph/model-proto.ts";
-import { openStudent, ragged, temporaryFolder, weighted } from "./tiny-student.ts";
+import { openStudent, ragged, refusal, temporaryFolder, weighted } from "./tiny-student.ts";
 
 const students = [
   "golden/gpt2-tied",
@@ -50,15 +49,6 @@ function disturb(student: OnnxStudent): void {
 }
 
 const bits = (data: Float32Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-
-async function refusal(promise: Promise<unknown>): Promise<SkipthinkError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SkipthinkError);
-  return error as SkipthinkError;
-}
 
 describe.each(students)("%s", (name) => {
   test("the merged student is the one with adapters, and its dense gradients give theirs", async () => {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, expect } from "vitest";
 import type { OpenOptions, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
 import { OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
 import {
@@ -12,6 +12,7 @@ import {
   parseGpt2Config,
 } from "../../src/students/gpt2-config.ts";
 import { type ModelToWrite, writeModelFolder } from "../../src/students/model-folder.ts";
+import { SkipthinkError } from "../../src/util/errors.ts";
 import { RandomStream } from "../../src/util/random.ts";
 
 export const vocabulary = 37;
@@ -91,3 +92,13 @@ export const ragged = sequences([
   [2, 20, 1],
   [10, 1, 30],
 ]);
+
+/** The error of a promise that must be refused. */
+export async function refusal(promise: Promise<unknown>): Promise<SkipthinkError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SkipthinkError);
+  return error as SkipthinkError;
+}

@@ -4,8 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
@@ -18,6 +17,7 @@ import { chunkRationales } from "../../src/method/chunk/chunk.ts";
 import { forcedJudge } from "../../src/method/probe/judge.ts";
 import { probeRationales } from "../../src/method/probe/probe.ts";
 import { RandomStream } from "../../src/util/random.ts";
+import { temporaryFolder } from "../engine/tiny-student.ts";
 import { golden, grown, largestDifference, rationales } from "./material.ts";
 
 /** One student per family that is there. */
@@ -50,17 +50,7 @@ const torch = new TorchEngine({
   gradientCheckpointing: false,
   compile: false,
 });
-const folders: string[] = [];
-afterAll(async () => {
-  await torch.close();
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-}, minutes);
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "skipthink-cross-"));
-  folders.push(folder);
-  return folder;
-}
+afterAll(() => torch.close(), minutes);
 
 /** Ragged one-chunk items in two micro-batches of unequal weights. */
 function batch(vocabulary: number, index: number): WeightedSequence[][] {

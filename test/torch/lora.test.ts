@@ -3,8 +3,7 @@
  * by `npm run test:torch` (SKIPTHINK_TORCH=1) only; a plain test run shows it as skipped.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
@@ -15,6 +14,7 @@ import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts"
 import { TorchEngine } from "../../src/engine/torch/student.ts";
 import { openSafetensors } from "../../src/tensor/safetensors.ts";
 import { RandomStream } from "../../src/util/random.ts";
+import { temporaryFolder } from "../engine/tiny-student.ts";
 import { largestDifference } from "./material.ts";
 
 const minutes = 60_000;
@@ -40,17 +40,7 @@ const torch = new TorchEngine({
   torchrunArguments: [],
   ...compute,
 });
-const folders: string[] = [];
-afterAll(async () => {
-  await torch.close();
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-}, minutes);
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "skipthink-lora-"));
-  folders.push(folder);
-  return folder;
-}
+afterAll(() => torch.close(), minutes);
 
 /** A student whose vocabulary grows by three trained tokens; two of its own are trained as well. */
 async function adapted(name: string, targets: readonly string[]) {
