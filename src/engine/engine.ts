@@ -72,6 +72,8 @@ export interface GenerateOptions {
   maxNewTokens: number;
   /** Generation of a sequence ends after one of these (the stop token is kept in the result). */
   stopTokens: readonly number[];
+  /** Never written, whatever their logits. */
+  suppressTokens?: readonly number[];
   /** 0: greedy (ties: lowest id, as transformers). */
   temperature?: number;
   seed?: number;

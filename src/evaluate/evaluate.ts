@@ -2,7 +2,7 @@
 import type { Student } from "../engine/engine.ts";
 import { inferencePrompt } from "../method/baselines/plan.ts";
 import { encodeQuestion } from "../method/items/encode.ts";
-import type { Markers } from "../method/items/markers.ts";
+import { type Markers, outsideAnswers } from "../method/items/markers.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 import { answersEqual, readAnswer } from "../tasks/answers/answers.ts";
 import type { AnswerKind, Problem } from "../tasks/problem.ts";
@@ -67,7 +67,11 @@ export async function evaluateStudent(
     ),
     context: [],
   }));
-  const settings = { maxNewTokens: options.maxNewTokens, stopTokens: [tokenizer.endOfSequence] };
+  const settings = {
+    maxNewTokens: options.maxNewTokens,
+    stopTokens: [tokenizer.endOfSequence],
+    suppressTokens: outsideAnswers(options.markers),
+  };
   const samples: Sample[] = [];
   let batchedSeconds = 0;
   for (let from = 0; from < problems.length; from += problemsPerCall) {

@@ -38,14 +38,24 @@ export class QueueFull extends Error {}
 export class Batcher {
   private readonly student: Student;
   private readonly endOfSequence: number;
+  private readonly suppressTokens: readonly number[];
   private readonly maxBatch: number;
   private readonly maxWaiting: number;
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
 
-  constructor(student: Student, options: { endOfSequence: number; maxBatch: number; maxWaiting: number }) {
+  constructor(
+    student: Student,
+    options: {
+      endOfSequence: number;
+      suppressTokens: readonly number[];
+      maxBatch: number;
+      maxWaiting: number;
+    },
+  ) {
     this.student = student;
     this.endOfSequence = options.endOfSequence;
+    this.suppressTokens = options.suppressTokens;
     this.maxBatch = options.maxBatch;
     this.maxWaiting = options.maxWaiting;
   }
@@ -89,6 +99,7 @@ export class Batcher {
         {
           maxNewTokens: Math.max(...batch.map(({ job }) => job.maxNewTokens)),
           stopTokens: [this.endOfSequence],
+          suppressTokens: this.suppressTokens,
           temperature,
           seed,
           batchSize: batch.length,

@@ -5,7 +5,7 @@ import type { Student } from "../engine/engine.ts";
 import { onnxEngine } from "../engine/onnx/student.ts";
 import { inferencePrompt } from "../method/baselines/plan.ts";
 import { encodeQuestion } from "../method/items/encode.ts";
-import { findMarkers } from "../method/items/markers.ts";
+import { findMarkers, outsideAnswers } from "../method/items/markers.ts";
 import { readJsonIfThere } from "../students/json-file.ts";
 import { loadTokenizer } from "../students/tokenizer.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
@@ -21,6 +21,8 @@ const plainCard = { usesMarkers: false, chunks: 0, maxNewTokens: 256 };
 export interface ServedStudent {
   student: Student;
   tokenizer: Tokenizer;
+  /** Tokens that no reply holds: the markers, if the student knows them. */
+  suppressTokens: readonly number[];
   /** Longest reply where a request names none, tokens. */
   maxNewTokens: number;
   /** Tokens that a question is put as: the marker, if the student knows one, question and separator. */
@@ -44,6 +46,7 @@ export async function openServedStudent(
   return {
     student,
     tokenizer,
+    suppressTokens: markers === undefined ? [] : outsideAnswers(markers),
     maxNewTokens: card.maxNewTokens,
     questionPrompt: (question) => asked(encodeQuestion(tokenizer, question, { encoderDecoder })),
     rawPrompt: (prompt) => asked(tokenizer.encode(prompt)),

@@ -51,6 +51,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const { served, host = "127.0.0.1" } = options;
   const batcher = new Batcher(served.student, {
     endOfSequence: served.tokenizer.endOfSequence,
+    suppressTokens: served.suppressTokens,
     maxBatch: options.maxBatch ?? 16,
     maxWaiting: options.maxWaiting ?? 256,
   });

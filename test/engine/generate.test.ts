@@ -77,6 +77,23 @@ describe.each([
     }
   });
 
+  test("never writes a suppressed token, and the first one written instead is the next best", async () => {
+    const first = expected[0]![0]!;
+    const { prompt, context } = prompts[0]!;
+    const options = { ...greedy, suppressTokens: [first] };
+    const generations = await student.generate(prompts, options);
+    expect(generations.flatMap(({ tokens }) => tokens)).not.toContain(first);
+    const [scored] = await student.score(
+      [{ prompt: [...prompt, ...context], context: [], target: [first] }],
+      {
+        alternatives: true,
+      },
+    );
+    expect(generations[0]!.tokens[0]).toBe(scored!.alternatives![0]);
+    const [alone] = await student.generate([prompts[0]!], options);
+    expect(alone).toEqual(generations[0]);
+  });
+
   test("sees new weights after a training step", async () => {
     const own = await openTiny({}, tinyModel(changes));
     const before = await own.generate(prompts, greedy);

@@ -18,6 +18,8 @@ class GenerateOptions:
 
     max_new_tokens: int
     stop_tokens: Sequence[int]
+    # Never written, whatever their logits.
+    suppress_tokens: Sequence[int] = ()
     temperature: float = 0.0
     batch_size: int = 32
     # Uniform draws in [0, 1), one per prompt and new token; needed above temperature 0. [prompts, max_new_tokens]
@@ -137,6 +139,7 @@ class _Rows:
         return logits.float()
 
     def _choose(self, logits: torch.Tensor, step: int) -> list[int]:
+        logits[:, list(self.options.suppress_tokens)] = -torch.inf
         if self.options.temperature <= 0 or self.options.draws is None:
             return [int(token) for token in logits.argmax(dim=-1).tolist()]
         scaled = (logits.double() / self.options.temperature).softmax(dim=-1).cumsum(dim=-1)

@@ -105,6 +105,7 @@ class _Worker:
         options = GenerateOptions(
             max_new_tokens=request["maxNewTokens"],
             stop_tokens=request["stopTokens"],
+            suppress_tokens=request["suppressTokens"],
             temperature=request["temperature"],
             batch_size=request["batchSize"],
             draws=None if draws is None else draws.reshape(len(prompts), -1),

@@ -7,7 +7,7 @@ import { onnxEngine } from "../../engine/onnx/student.ts";
 import { inferencePrompt, type MethodName, methodNames } from "../../method/baselines/plan.ts";
 import { generateStaged } from "../../method/inference/staged.ts";
 import { encodeQuestion } from "../../method/items/encode.ts";
-import { findMarkers, type Markers } from "../../method/items/markers.ts";
+import { findMarkers, type Markers, outsideAnswers } from "../../method/items/markers.ts";
 import { splitSteps } from "../../rationale/split.ts";
 import { checkJson, parseJson, readTextIfThere } from "../../students/json-file.ts";
 import { TextStream } from "../../students/text-stream.ts";
@@ -165,6 +165,7 @@ async function writeWhole(
   const [generation] = await student.generate([{ prompt, context: [] }], {
     maxNewTokens: options.maxNewTokens ?? card.maxNewTokens,
     stopTokens: [tokenizer.endOfSequence],
+    suppressTokens: markers === undefined ? [] : outsideAnswers(markers),
     temperature: options.temperature,
     seed: options.seed,
     batchSize: 1,

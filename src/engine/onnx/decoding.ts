@@ -3,6 +3,7 @@
  * sessions, so that onnxruntime packs them once; rows that finish leave the batch.
  */
 import { Graph, type Value } from "../../graph/graph.ts";
+import { add } from "../../graph/operators/elementwise.ts";
 import { argmaxLast } from "../../graph/operators/reduce.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { DecoderFamily } from "../../students/families/family.ts";
@@ -47,6 +48,8 @@ interface Batch {
   /** Keys and values of the encoder's tokens. */
   source: SourceMemory | undefined;
   temperature: number;
+  /** Added to the logits: minus infinity for suppressed tokens. [vocabulary] */
+  bias: Tensor;
 }
 
 export class Decoder {
@@ -124,7 +127,15 @@ export class Decoder {
           rows.map((row) => row.source),
         )
       : undefined;
-    const batch: Batch = { rows, cache, source, temperature: options.temperature ?? 0 };
+    const bias = new Float32Array(family.shape.vocabularySize);
+    for (const token of options.suppressTokens ?? []) bias[token] = Number.NEGATIVE_INFINITY;
+    const batch: Batch = {
+      rows,
+      cache,
+      source,
+      temperature: options.temperature ?? 0,
+      bias: new Tensor("float32", bias, [bias.length]),
+    };
     await this.readPrompts(batch);
     for (;;) {
       for (let i = rows.length - 1; i >= 0; i--) {
@@ -148,7 +159,7 @@ export class Decoder {
   }
 
   /** Reads what all rows are given, fills the cache and finds each row's first token. */
-  private async readPrompts({ rows, cache, source, temperature }: Batch): Promise<void> {
+  private async readPrompts({ rows, cache, source, temperature, bias }: Batch): Promise<void> {
     const time = Math.max(...rows.map(({ length }) => length));
     const ids = new Int32Array(rows.length * time);
     rows.forEach((row, i) => {
@@ -163,6 +174,7 @@ export class Decoder {
         Int32Array.from(rows, (row, i) => i * time + row.length - 1),
         [rows.length],
       ),
+      bias,
       ...source?.promptFeeds(),
     };
     const results = await this.run("prompt", feeds, temperature, source?.names);
@@ -174,13 +186,14 @@ export class Decoder {
   }
 
   /** Reads the last token of each row and finds the next one. */
-  private async writeTokens({ rows, cache, source, temperature }: Batch): Promise<void> {
+  private async writeTokens({ rows, cache, source, temperature, bias }: Batch): Promise<void> {
     cache.reserve(Math.max(...rows.map(({ length }) => length)) + 1);
     const column = (values: Int32Array): Tensor => new Tensor("int32", values, [rows.length, 1]);
     const feeds: Record<string, Tensor> = {
       ids: column(Int32Array.from(rows, ({ next }) => next)),
       positions: column(Int32Array.from(rows, ({ length }) => length)),
       ...cache.feeds(rows.map(({ length }) => length)),
+      bias,
       ...source?.feeds(rows.length, cache.capacity),
     };
     const results = await this.run("token", feeds, temperature);
@@ -234,7 +247,8 @@ export class Decoder {
     const hidden = isEncoderDecoder(family)
       ? (kind === "prompt" ? readPairs : writePairs)({ ...building, family })
       : (kind === "prompt" ? readSequences : writeSequences)({ ...building, family });
-    const logits = family.logits({ parameter }, hidden);
+    const bias = graph.input("bias", "float32", [family.shape.vocabularySize]);
+    const logits = add(family.logits({ parameter }, hidden), bias);
     graph.output(argmaxLast(logits), "argmax");
     graph.output(logits, "logits");
     return graph;

@@ -181,6 +181,7 @@ export class TorchStudent implements Student {
         student: this.id,
         maxNewTokens: options.maxNewTokens,
         stopTokens: [...options.stopTokens],
+        suppressTokens: [...(options.suppressTokens ?? [])],
         temperature: options.temperature ?? 0,
         batchSize: options.batchSize ?? defaultBatchSize,
         stream: onToken !== undefined,

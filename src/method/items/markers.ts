@@ -49,6 +49,11 @@ export function findMarkers(tokenizer: Tokenizer, count: number): Markers {
   };
 }
 
+/** Tokens that have no place in an answer item's text: a student of short training ends its last chunk there instead of answering. */
+export function outsideAnswers({ stages, answer, endOfChunk }: Markers): number[] {
+  return [...stages, answer, endOfChunk];
+}
+
 /** `[m]` for m = 1 … M. @throws SkipthinkError beyond M */
 export function markerOfStage(markers: Markers, stage: number): number {
   const marker = markers.stages[stage - 1];
