@@ -65,6 +65,16 @@ describe("distill", () => {
         expect.arrayContaining(["config.json", "model.safetensors", "tokenizer.json", "skipthink.json"]),
       );
     }
+    const suppressed = async (method: string): Promise<unknown> =>
+      (
+        JSON.parse(await readFile(join(run, "students", method, "generation_config.json"), "utf8")) as Record<
+          string,
+          unknown
+        >
+      ).suppress_tokens;
+    // [1] to [4], [answer] and <|chunk|>, for transformers' generate as for ours.
+    expect(await suppressed("stt")).toHaveLength(6);
+    expect(await suppressed("full")).toBeUndefined();
     expect(JSON.parse(await readFile(join(run, "results.json"), "utf8"))).toEqual(JSON.parse(first.stdout));
     const manifest = JSON.parse(await readFile(join(run, "run.json"), "utf8")) as { command: string };
     expect(manifest.command).toBe(`skipthink distill ${recipe} --out ${run}`);

@@ -5,7 +5,9 @@ import { evaluateStudent } from "../../evaluate/evaluate.ts";
 import type { ItemSettings, MethodName, MethodPlan } from "../../method/baselines/plan.ts";
 import { planEpoch } from "../../method/items/batches.ts";
 import type { EncodedRationale } from "../../method/items/encode.ts";
+import { outsideAnswers } from "../../method/items/markers.ts";
 import type { PlannedBatch, TrainingItem } from "../../method/items/types.ts";
+import { writeSuppressedTokens } from "../../students/generation-config.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { exitCodes, SkipthinkError } from "../../util/errors.ts";
 import { RandomStream } from "../../util/random.ts";
@@ -361,6 +363,13 @@ class Training {
     const target = folder.student(this.plan.name);
     if (recipe.train.select === "last") await this.student.saveModel(target);
     await this.base.tokenizer.save(target);
+    if (this.plan.usesMarkers) {
+      await writeSuppressedTokens(
+        target,
+        outsideAnswers(this.base.markers),
+        this.base.tokenizer.endOfSequence,
+      );
+    }
     // PEFT enlarges the base model's embeddings to the tokenizer it finds beside the adapter.
     if (recipe.student.lora !== undefined) await this.base.tokenizer.save(join(target, "adapter"));
     const card = {
