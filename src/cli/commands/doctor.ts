@@ -252,7 +252,7 @@ async function checkTorchEngine(): Promise<Check> {
     return {
       name,
       state: "hint",
-      text: `not installed, needed only for --engine torch: ${error.message}. ${error.remedy ?? ""}`,
+      text: `not ready, needed only for --engine torch: ${error.message}. ${error.remedy ?? ""}`,
       values: { installed: false, command: setupCommand },
     };
   }

@@ -36,6 +36,9 @@ export function workerEnvironment(
   };
 }
 
+/** Importing torch takes seconds; minutes where other work has the processors. */
+const checkMilliseconds = 300_000;
+
 export interface TorchReadiness {
   python: string;
   torch: string;
@@ -49,20 +52,30 @@ export interface TorchReadiness {
  * Asks Python for the versions of what the worker needs.
  * @throws SkipthinkError naming what lacks, with the command that installs it
  */
-export async function checkTorch(environment: Environment = process.env): Promise<TorchReadiness> {
+export async function checkTorch(
+  environment: Environment = process.env,
+  timeout = checkMilliseconds,
+): Promise<TorchReadiness> {
   const python = findPython(environment);
   try {
     const { stdout } = await promisify(execFile)(python, ["-m", "skipthink_torch", "--check"], {
       env: workerEnvironment(environment),
-      timeout: 120_000,
+      timeout,
     });
     return JSON.parse(stdout) as TorchReadiness;
   } catch (error) {
-    throw missing(python, error as NodeJS.ErrnoException & { stderr?: string });
+    throw missing(python, error as CheckError, timeout);
   }
 }
 
-function missing(python: string, error: NodeJS.ErrnoException & { stderr?: string }): SkipthinkError {
+type CheckError = NodeJS.ErrnoException & { stderr?: string; killed?: boolean };
+
+function missing(python: string, error: CheckError, timeout: number): SkipthinkError {
+  if (error.killed === true) {
+    return new SkipthinkError(`${python} did not import torch within ${timeout / 1000} seconds`, {
+      remedy: "Try again when the machine is less busy.",
+    });
+  }
   const remedy = `Install it with: ${setupCommand}  (or set SKIPTHINK_PYTHON to a Python that has it)`;
   if (error.code === "ENOENT") return new SkipthinkError(`there is no Python at ${python}`, { remedy });
   const lacks = missingModule(error.stderr ?? "");

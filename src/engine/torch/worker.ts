@@ -41,7 +41,8 @@ interface Pending {
 
 /** What is kept of the processes' messages, for the error. */
 const keptOutput = 64 * 1024;
-const resumeRemedy = "The last checkpoint is intact: the same command with --resume goes on from it.";
+const resumeRemedy =
+  "The last checkpoint is intact: the same command goes on from it (distill and demo: with --resume).";
 
 export class TorchWorker {
   private readonly folder: string;
