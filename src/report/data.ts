@@ -1,5 +1,6 @@
 /** Everything the report shows, as plain data; src/pipeline fills it, src/report draws it, `report.json` stores it. */
 import type { StepRole } from "../tasks/problem.ts";
+import type { TeacherRecord } from "../teacher/record.ts";
 
 export interface MethodResult {
   accuracy: number;
@@ -41,6 +42,8 @@ export interface ReportData {
     meanRationaleTokens: number;
     notes: string[];
   };
+  /** Where the training file came from `teach`: what its filter let through, and samples of both kinds. */
+  teacher?: TeacherRecord;
   student: {
     name: string;
     family: string;

@@ -7,6 +7,8 @@
 export const maxRationales = 60;
 /** Held-out problems in their browser: enough to read for an hour, small enough to open at once. */
 export const maxProblems = 300;
+/** Samples of a teacher in their browser. */
+export const maxTeacherSamples = 400;
 /** Methods in tables, charts and browsers; the palette tells about sixteen apart. */
 export const maxMethods = 16;
 /** Steps of one rationale, and chunks of one rationale. */

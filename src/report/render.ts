@@ -6,17 +6,19 @@ import type { ReportData } from "./data.ts";
 import { renderPage } from "./page.ts";
 import { methodLooks } from "./palette.ts";
 import { pageScript } from "./script.ts";
-import { pageData, problemsSection, rationalesSection } from "./sections/browsers.ts";
+import { type PageData, pageData, problemsSection, rationalesSection } from "./sections/browsers.ts";
 import { chunkingSection } from "./sections/chunking.ts";
 import { factsSection, figuresSection, focusOf, headerSection } from "./sections/overview.ts";
 import { comparisonsSection, resultsSection } from "./sections/results.ts";
 import { skipsSection } from "./sections/skips.ts";
+import { pageSamples, teacherSection } from "./sections/teacher.ts";
 import { trainingSection } from "./sections/training.ts";
 import { pageStyle } from "./style.ts";
 
 const sections = [
   ["figures", "Key figures"],
   ["run", "The run"],
+  ["teacher", "Teacher"],
   ["results", "Results"],
   ["comparisons", "Comparisons"],
   ["training", "Training"],
@@ -30,16 +32,18 @@ const sections = [
 export function renderReport(data: ReportData): string {
   const looks = methodLooks(data);
   const focus = focusOf(looks, data.methods);
-  const page = pageData(data, looks);
+  const samples = data.teacher === undefined ? undefined : pageSamples(data.teacher);
+  const page: PageData = { ...pageData(data, looks), ...(samples === undefined ? {} : { samples }) };
   return renderPage({
     title: data.title,
     style: pageStyle,
-    sections,
+    sections: sections.filter(([id]) => id !== "teacher" || data.teacher !== undefined),
     skipTo: ["figures", "the key figures"],
     content: [
       headerSection(data, focus),
       figuresSection(data, looks, focus),
       factsSection(data),
+      ...(data.teacher === undefined || samples === undefined ? [] : [teacherSection(data.teacher, samples)]),
       resultsSection(data, looks),
       comparisonsSection(data, looks),
       trainingSection(data, looks),

@@ -1,5 +1,5 @@
 /**
- * The page's script: two browsers over the data in `<script type="application/json" id="data">` (PageData). It writes
+ * The page's script: browsers over the data in `<script type="application/json" id="data">` (PageData). It writes
  * texts through textContent and the DOM's own methods only, never as markup. Plain JavaScript in a string, because it
  * runs in the reader's browser as it stands: no build step, no dependencies, and its hash is in the page's policy.
  */
@@ -112,6 +112,18 @@ export const pageScript = `"use strict";
     place.appendChild(list);
   }
 
+  function drawSample(item, place) {
+    place.appendChild(head(item));
+    var card = element("article", "output " + (item.kept ? "right" : "wrong"));
+    var title = element("h4");
+    title.appendChild(element("span", "", item.kept ? "Rationale" : "Reply"));
+    title.appendChild(element("span", "mark-word", item.fate));
+    card.appendChild(title);
+    card.appendChild(foreign("p", "output-text", item.text || "(nothing)"));
+    card.appendChild(foreign("p", "quiet", item.note));
+    place.appendChild(card);
+  }
+
   function start(id, part, draw) {
     var root = document.getElementById(id + "-browser");
     if (!root) return;
@@ -155,6 +167,7 @@ export const pageScript = `"use strict";
     show();
   }
 
+  start("samples", page.samples, drawSample);
   start("rationales", page.rationales, drawRationale);
   start("problems", page.problems, drawProblem);
 })();

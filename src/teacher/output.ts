@@ -25,6 +25,9 @@ export interface DroppedRow extends KeptRow {
   text: string;
 }
 
+/** Of the filter, per task: `{ tasks: TaskStatistics[] }`. */
+export const statisticsName = "statistics.json";
+
 export interface TaskOutput {
   kept: KeptRow[];
   dropped: DroppedRow[];
@@ -47,7 +50,7 @@ export async function writeOutputs(folder: string, outputs: readonly TaskOutput[
     written.push(names);
   }
   const all = { tasks: outputs.map(({ statistics }) => statistics) };
-  const staged = await stageFile(join(folder, "statistics.json"), (handle) =>
+  const staged = await stageFile(join(folder, statisticsName), (handle) =>
     handle.writeFile(`${JSON.stringify(all, null, 2)}\n`),
   );
   await staged.commit();

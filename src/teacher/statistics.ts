@@ -58,3 +58,22 @@ export class StatisticsCounter {
     };
   }
 }
+
+/** All tasks as one, named "all". */
+export function totalStatistics(tasks: readonly TaskStatistics[]): TaskStatistics {
+  const sum = (value: (task: TaskStatistics) => number): number =>
+    tasks.reduce((all, task) => all + value(task), 0);
+  const kept = sum((task) => task.kept);
+  return {
+    task: "all",
+    questions: sum((task) => task.questions),
+    wanted: sum((task) => task.wanted),
+    missing: sum((task) => task.missing),
+    kept,
+    dropped: Object.fromEntries(
+      dropReasons.map((reason) => [reason, sum((task) => task.dropped[reason])]),
+    ) as TaskStatistics["dropped"],
+    covered: sum((task) => task.covered),
+    meanWords: kept === 0 ? 0 : sum((task) => task.meanWords * task.kept) / kept,
+  };
+}

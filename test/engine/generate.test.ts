@@ -1,7 +1,8 @@
 /** Decoding with the key-value cache against repeated scoring of the whole sequence. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GenerateOptions } from "../../src/engine/engine.ts";
-import type { OnnxStudent } from "../../src/engine/onnx/student.ts";
+import { sharedPrefix } from "../../src/engine/onnx/shared-prompts.ts";
+import { type OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
 import { contextLength, openTiny, tinyModel, tokens, vocabulary } from "./tiny-student.ts";
 
 const everyToken = Array.from({ length: vocabulary }, (_, id) => id);
@@ -94,6 +95,27 @@ describe.each([
     expect(alone).toEqual(generations[0]);
   });
 
+  test("reads what prompts have in common once, and writes what each writes alone", async () => {
+    const common = tokens("common", 30);
+    const length = (i: number): number => [1, 5, 3, 1, 7, 2, 4, 1, 6, 2][i]!;
+    const distinct = Array.from({ length: 10 }, (_, i) => ({
+      prompt: [...common, ...tokens(`own/${i}`, length(i))],
+      context: [],
+    }));
+    const sharing = [...distinct, ...distinct.slice(2, 6)];
+    expect(sharedPrefix(distinct.map(({ prompt }) => prompt))).toBeGreaterThanOrEqual(30);
+    const short = { maxNewTokens: 8, stopTokens: [] };
+    const alone = [];
+    for (const prompt of sharing) alone.push(...(await student.generate([prompt], short)));
+    expect(await student.generate(sharing, { ...short, batchSize: sharing.length })).toEqual(alone);
+    // Equal prompts draw each with its own random stream.
+    const same = Array<(typeof sharing)[number]>(6).fill(sharing[0]!);
+    const drawn = await student.generate(same, { ...short, temperature: 1, seed: 3 });
+    expect(new Set(drawn.map((generation) => generation.tokens.join())).size).toBeGreaterThan(1);
+    const oneByOne = await student.generate(same, { ...short, temperature: 1, seed: 3, batchSize: 1 });
+    expect(drawn).toEqual(oneByOne);
+  });
+
   test("sees new weights after a training step", async () => {
     const own = await openTiny({}, tinyModel(changes));
     const before = await own.generate(prompts, greedy);
@@ -104,6 +126,22 @@ describe.each([
     );
     expect(after[0]!.tokens).not.toEqual(before[0]!.tokens.slice(0, 6));
   });
+});
+
+test("a student with grouped and rotated heads shares what prompts have in common", async () => {
+  const student = await onnxEngine.open("models/base", { threads: 1 });
+  const common = Array.from({ length: 60 }, (_, i) => 300 + ((i * 37) % 900));
+  const prompts = [[400], [500, 600, 700], [800, 900], [400], [1000, 1100, 1200, 1300, 1400], [450]].map(
+    (own) => ({
+      prompt: [...common, ...own],
+      context: [],
+    }),
+  );
+  const alone = [];
+  for (const prompt of prompts)
+    alone.push(...(await student.generate([prompt], { ...greedy, maxNewTokens: 20 })));
+  expect(await student.generate(prompts, { ...greedy, maxNewTokens: 20 })).toEqual(alone);
+  await student.close();
 });
 
 describe("generate()", () => {

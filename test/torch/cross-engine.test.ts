@@ -129,10 +129,25 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
           seed: 4,
           batchSize: 5,
         });
+        // What is written first without it, so that the second best token has its turn.
+        const suppressTokens = [
+          ...markers.stages,
+          markers.answer,
+          markers.endOfChunk,
+          written[0]!.tokens[0]!,
+        ];
+        const suppressed = await student.generate(asked, {
+          maxNewTokens: 6,
+          stopTokens: [2],
+          suppressTokens,
+        });
+        expect(suppressed.flatMap(({ tokens }) => tokens).some((one) => suppressTokens.includes(one))).toBe(
+          false,
+        );
         const sequences: TokenSequence[] = batch(vocabulary, 1).flat();
         const scores = await student.score(sequences, { alsoTokens: [1, 4], maxTokensPerBatch: 60 });
         const { family: _family, ...sizes } = student.capabilities();
-        return { reports, chunks, probed, sampled, scores, sizes };
+        return { reports, chunks, probed, sampled, suppressed, scores, sizes };
       });
       expect(other.sizes).toEqual(onnx.sizes);
       const losses = (found: typeof onnx): number[] => found.reports.map(({ loss }) => loss);
@@ -169,6 +184,7 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
       // A comparison of verdicts that are all alike would show nothing.
       expect(new Set(onnx.probed.flatMap(({ chunks }) => chunks.map(({ skipped }) => skipped))).size).toBe(2);
       expect(other.sampled).toEqual(onnx.sampled);
+      expect(other.suppressed).toEqual(onnx.suppressed);
     },
     5 * minutes,
   );

@@ -91,6 +91,9 @@ class _Rows:
             read = [np.concatenate((np.array([start], np.int64), one.context)) for one in picked]
         self.lengths = [len(tokens) for tokens in read]
         device = runner.ranks.device
+        self.suppressed: torch.Tensor | None = None
+        if options.suppress_tokens:
+            self.suppressed = torch.tensor(list(options.suppress_tokens), device=device)
         ids, mask = _left_padded(read)
         self.ids, self.mask = to_device(ids, device), to_device(mask, device)
         self.encoder: dict[str, Any] = {}
@@ -139,7 +142,9 @@ class _Rows:
         return logits.float()
 
     def _choose(self, logits: torch.Tensor, step: int) -> list[int]:
-        logits[:, list(self.options.suppress_tokens)] = -torch.inf
+        if self.suppressed is not None:
+            # A copy, because float32 logits are the model's own output.
+            logits = logits.index_fill(1, self.suppressed, -torch.inf)
         if self.options.temperature <= 0 or self.options.draws is None:
             return [int(token) for token in logits.argmax(dim=-1).tolist()]
         scaled = (logits.double() / self.options.temperature).softmax(dim=-1).cumsum(dim=-1)

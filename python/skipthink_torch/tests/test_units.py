@@ -13,10 +13,12 @@ from transformers import AutoModelForCausalLM
 
 from skipthink_torch import frames
 from skipthink_torch.batch import TokenSequence, share_step
+from skipthink_torch.decoding import GenerateOptions, Prompt, generate
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.job import Job
 from skipthink_torch.ranks import Ranks
 from skipthink_torch.run_job import Stop
+from skipthink_torch.scoring import score
 from skipthink_torch.student import Compute, load_student
 from skipthink_torch.training import AdamWOptions, Runner
 
@@ -117,6 +119,33 @@ def test_other_ways_to_compute_train_too(model_folder: Path, compute: dict[str, 
     for _ in range(3):
         expected, found = plain.train([sequences], 1e-3).loss, other.train([sequences], 1e-3).loss
         assert found == pytest.approx(expected, abs=1e-5 if "precision" not in compute else 0.05)
+
+
+def test_suppressed_tokens_are_never_written(model_folder: Path) -> None:
+    student = runner(model_folder)
+    given = [sequence(3, 2, 0), sequence(5, 0, 0), sequence(1, 1, 0)]
+    prompts = [Prompt(one.prompt, one.context) for one in given]
+
+    def written(**options: Any) -> list[list[int]]:
+        found = generate(student, prompts, GenerateOptions(max_new_tokens=6, stop_tokens=[], **options))
+        return [one.tokens for one in found]
+
+    free = written()
+    firsts = [tokens[0] for tokens in free]
+    # What is best after the best token, one prompt at a time.
+    asked = [
+        TokenSequence(p.prompt, p.context, np.array([t])) for p, t in zip(prompts, firsts, strict=True)
+    ]
+    scores, _ = score(student, asked, [], 1000, alternatives=True)
+    for index, (first, alone) in enumerate(zip(firsts, scores, strict=True)):
+        bound = written(suppress_tokens=[first])
+        assert first not in bound[index] and bound[index][0] == alone.alternatives[0]
+    # Draws in the whole range: every token but the suppressed ones may come.
+    draws = np.linspace(0, 1, 18, endpoint=False).reshape(3, 6)
+    kept = 4
+    rest = list(range(kept, 61))
+    sampled = written(suppress_tokens=rest, temperature=5.0, draws=draws)
+    assert {token for tokens in sampled for token in tokens} == set(range(kept))
 
 
 def test_a_second_ctrl_c_ends_at_once_but_not_the_echo_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

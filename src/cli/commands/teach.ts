@@ -1,9 +1,13 @@
 /** `skipthink teach`: rationales from an OpenAI-compatible endpoint, filtered by answer; `import` and `show` below it. */
+import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { renderTeacherPage } from "../../report/teacher-page.ts";
 import { answerKinds } from "../../tasks/problem.ts";
 import { cost } from "../../teacher/budget.ts";
 import { estimateTeach, type TeachEstimate } from "../../teacher/estimate.ts";
+import { readRecord } from "../../teacher/record.ts";
 import { type TeachResult, teach } from "../../teacher/teach.ts";
+import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { exitCodes, inputError, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { formatCount } from "../terminal/format.ts";
@@ -116,6 +120,9 @@ async function runTeach(
   }
   const { tasks, spent, written, incomplete } = result;
   reporter.table(statisticsColumns, statisticsRows(tasks));
+  const page = join(out, "teach.html");
+  await writeTextAtomically(page, renderTeacherPage(await readRecord(out, tasks), again));
+  reporter.note(`samples, kept and dropped: ${page}`);
   const { price } = config;
   const money = price === undefined ? "" : `, ${cost(spent, price).toFixed(4)} ${price.currency}`;
   reporter.note(
@@ -126,7 +133,7 @@ async function runTeach(
   if (options.json) {
     const { incomplete: _incomplete, ...figures } = result;
     const price_ = price === undefined ? {} : { cost: cost(spent, price), currency: price.currency };
-    printJson(io, { ...figures, ...price_, complete: incomplete === undefined });
+    printJson(io, { ...figures, page, ...price_, complete: incomplete === undefined });
   } else {
     for (const { rationales } of written) io.stdout.write(`${rationales}\n`);
   }

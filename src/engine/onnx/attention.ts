@@ -47,6 +47,55 @@ export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, optio
   };
 }
 
+/** Keys and values of tokens that every row begins with, read before: [prefix, key-value heads · head width] per layer. */
+export function prefixInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
+  const input = (part: string) => (_: unknown, layer: number) =>
+    graph.input(`prefix.${layer}.${part}`, "float32", ["prefix", keyValueHeads * headWidth]);
+  return {
+    keys: Array.from({ length: layers }, input("key")),
+    values: Array.from({ length: layers }, input("value")),
+  };
+}
+
+/**
+ * Attention of the tokens [batch, time] that follow a prefix which all rows share: over the prefix and themselves.
+ * @param mask [time, prefix and time], additive
+ */
+export function prefixedAttention(
+  shape: FamilyShape,
+  ids: Value,
+  prefix: ReturnType<typeof prefixInputs>,
+  mask: Value,
+) {
+  const { graph } = ids;
+  const { heads, headWidth } = shape;
+  const [batch] = ids.shape as [string];
+  const toHeads = headLayout(shape, ids);
+  const idShape = graph.apply("Shape", [ids], { end: 1 }, [{ dtype: "int64", shape: [1] }])[0]!;
+  const everyRow = graph.apply("Concat", [idShape, graph.int64s([1, 1, 1])], { axis: 0 }, [
+    { dtype: "int64", shape: [4] },
+  ])[0]!;
+  const afterPrefix = (before: Value, own: Value): Value => {
+    const split = reshape(
+      perQueryHead(shape, before),
+      [1, -1, heads, headWidth],
+      [1, "prefix", heads, headWidth],
+    );
+    const rows = graph.apply("Expand", [transpose(split, [0, 2, 1, 3]), everyRow], {}, [
+      { dtype: "float32", shape: [batch, heads, "prefix", headWidth] },
+    ])[0]!;
+    return graph.apply("Concat", [rows, toHeads(perQueryHead(shape, own))], { axis: 2 }, [
+      { dtype: "float32", shape: [batch, heads, "all", headWidth] },
+    ])[0]!;
+  };
+  return (layer: number, q: Value, k: Value, v: Value): Value => {
+    outputNewKeys(graph, layer, k, v);
+    const [keys, values] = [afterPrefix(prefix.keys[layer]!, k), afterPrefix(prefix.values[layer]!, v)];
+    const product = attention(toHeads(q), keys, values, mask, 1 / Math.sqrt(headWidth));
+    return joinHeads(shape, product, q.shape[0]!);
+  };
+}
+
 /** Grouped-query attention (Ainslie et al. 2023): each key-value head once for every query head that reads it. */
 function perQueryHead({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value): Value {
   const groups = heads / keyValueHeads;

@@ -87,26 +87,31 @@ export function supervision(
   };
 }
 
-/** 0, 1, 2, …: int32 [time]. */
-export function countingPositions(time: number): Tensor {
+/** first, first + 1, …: int32 [time]. */
+export function countingPositions(time: number, first = 0): Tensor {
   return new Tensor(
     "int32",
-    Int32Array.from({ length: time }, (_, i) => i),
+    Int32Array.from({ length: time }, (_, i) => first + i),
     [time],
   );
 }
 
-const masks = new Map<number, Tensor>();
+const masks = new Map<string, Tensor>();
 
-/** [time, time]: 0 where a position may look, −1e9 where it may not. Right padding needs no mask of its own. */
-export function causalMask(time: number): Tensor {
-  let mask = masks.get(time);
+/**
+ * 0 where a position may look, −1e9 where it may not: [time, before + time]. Right padding needs no mask of its own.
+ * @param before positions before the first one, at which all may look
+ */
+export function causalMask(time: number, before = 0): Tensor {
+  const key = `${time}/${before}`;
+  let mask = masks.get(key);
   if (mask === undefined) {
-    const data = new Float32Array(time * time);
-    for (let row = 0; row < time; row++) data.fill(-1e9, row * time + row + 1, (row + 1) * time);
-    mask = new Tensor("float32", data, [time, time]);
+    const width = before + time;
+    const data = new Float32Array(time * width);
+    for (let row = 0; row < time; row++) data.fill(-1e9, row * width + before + row + 1, (row + 1) * width);
+    mask = new Tensor("float32", data, [time, width]);
     if (masks.size >= 64) masks.clear();
-    masks.set(time, mask);
+    masks.set(key, mask);
   }
   return mask;
 }

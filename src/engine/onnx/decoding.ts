@@ -9,18 +9,29 @@ import { isEncoderDecoder, type StudentFamily } from "../../students/families/en
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { EngineCounters, GenerateOptions, Generation, TokenSequence } from "../engine.ts";
-import { cachedAttention, cacheInputs, fullAttention, outputNewKeys } from "./attention.ts";
+import {
+  cachedAttention,
+  cacheInputs,
+  fullAttention,
+  outputNewKeys,
+  prefixedAttention,
+  prefixInputs,
+} from "./attention.ts";
 import { causalMask, countingPositions } from "./batch.ts";
 import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
 import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
+import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
 import { SourceMemory } from "./source-memory.ts";
 
 const defaultBatchSize = 32;
 /** Above this many bytes weights stay inputs: one ONNX file holds at most 2 GB. */
 const largestConstants = 1_500_000_000;
+
+/** First pass over the prompts, pass over what follows a prefix that they share, later passes over one token per row. */
+type Pass = "prompt" | "rest" | "token";
 
 /** What generation starts from. */
 interface Start {
@@ -57,7 +68,7 @@ export class Decoder {
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  private readonly sessions = new Map<"prompt" | "token", Session>();
+  private readonly sessions = new Map<Pass, Session>();
   private sessionVersion = -1;
   private readonly weightsAreConstants: boolean;
 
@@ -158,31 +169,30 @@ export class Decoder {
     }
   }
 
-  /** Reads what all rows are given, fills the cache and finds each row's first token. */
+  /** Reads what all rows are given, fills the cache and finds each row's first token. What rows have in common is read once. */
   private async readPrompts({ rows, cache, source, temperature, bias }: Batch): Promise<void> {
-    const time = Math.max(...rows.map(({ length }) => length));
-    const ids = new Int32Array(rows.length * time);
+    const given = rows.map((row) => row.given);
+    // An encoder's prompts are not `given`, and what the decoder is given with them is short.
+    const { distinct, places } =
+      source === undefined ? distinctPrompts(given) : { distinct: given, places: [...given.keys()] };
+    const prefix = source === undefined ? sharedPrefix(distinct) : 0;
+    let before: Record<string, Tensor> = {};
+    if (prefix > 0) {
+      const read = await this.run("prompt", { ...promptFeeds([given[0]!.slice(0, prefix)]), bias }, 0);
+      for (let i = 0; i < rows.length; i++) for (let t = 0; t < prefix; t++) cache.write(read, t, i, t);
+      before = Object.fromEntries(
+        cacheNames(this.family.shape).map(({ name }) => [`prefix.${name}`, read[`new.${name}`]!]),
+      );
+    }
+    const rest = distinct.map((prompt) => prompt.slice(prefix));
+    const time = Math.max(...rest.map(({ length }) => length));
+    const feeds = { ...promptFeeds(rest, prefix), ...before, bias, ...source?.promptFeeds() };
+    const results = await this.run(prefix > 0 ? "rest" : "prompt", feeds, temperature, source?.names);
     rows.forEach((row, i) => {
-      ids.set(row.given, i * time);
-    });
-    const feeds: Record<string, Tensor> = {
-      ids: new Tensor("int32", ids, [rows.length, time]),
-      positions: countingPositions(time),
-      mask: causalMask(time),
-      picked: new Tensor(
-        "int32",
-        Int32Array.from(rows, (row, i) => i * time + row.length - 1),
-        [rows.length],
-      ),
-      bias,
-      ...source?.promptFeeds(),
-    };
-    const results = await this.run("prompt", feeds, temperature, source?.names);
-    rows.forEach((row, i) => {
-      for (let t = 0; t < row.length; t++) cache.write(results, i * time + t, i, t);
+      for (let t = prefix; t < row.length; t++) cache.write(results, places[i]! * time + t - prefix, i, t);
     });
     source?.take(results);
-    this.choose(rows, results, temperature);
+    this.choose(rows, results, temperature, places);
   }
 
   /** Reads the last token of each row and finds the next one. */
@@ -201,21 +211,32 @@ export class Decoder {
       cache.write(results, i, i, row.length);
       row.length += 1;
     });
-    this.choose(rows, results, temperature);
+    this.choose(rows, results, temperature, [...rows.keys()]);
   }
 
-  private choose(rows: readonly Row[], results: Record<string, Tensor>, temperature: number): void {
+  /** @param places row of the results that each row of the batch reads */
+  private choose(
+    rows: readonly Row[],
+    results: Record<string, Tensor>,
+    temperature: number,
+    places: readonly number[],
+  ): void {
     const size = this.family.shape.vocabularySize;
     rows.forEach((row, i) => {
+      const place = places[i]!;
       row.next =
         temperature > 0
-          ? sample(dataOf(results.logits!).subarray(i * size, (i + 1) * size), temperature, row.random)
-          : Number((results.argmax!.data as BigInt64Array)[i]);
+          ? sample(
+              dataOf(results.logits!).subarray(place * size, (place + 1) * size),
+              temperature,
+              row.random,
+            )
+          : Number((results.argmax!.data as BigInt64Array)[place]);
     });
   }
 
   private async run(
-    kind: "prompt" | "token",
+    kind: Pass,
     feeds: Record<string, Tensor>,
     temperature: number,
     also: readonly string[] = [],
@@ -228,7 +249,7 @@ export class Decoder {
     return await run(session, { ...weights, ...feeds }, fetches);
   }
 
-  private async currentSession(kind: "prompt" | "token"): Promise<Session> {
+  private async currentSession(kind: Pass): Promise<Session> {
     if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
     let session = this.sessions.get(kind);
     if (session === undefined) {
@@ -239,14 +260,17 @@ export class Decoder {
     return session;
   }
 
-  private build(kind: "prompt" | "token"): Graph {
+  private build(kind: Pass): Graph {
     const graph = new Graph();
     const { family } = this;
     const parameter = this.parameters(graph);
     const building = { graph, parameter };
     const hidden = isEncoderDecoder(family)
       ? (kind === "prompt" ? readPairs : writePairs)({ ...building, family })
-      : (kind === "prompt" ? readSequences : writeSequences)({ ...building, family });
+      : { prompt: readSequences, rest: continueSequences, token: writeSequences }[kind]({
+          ...building,
+          family,
+        });
     const bias = graph.input("bias", "float32", [family.shape.vocabularySize]);
     const logits = add(family.logits({ parameter }, hidden), bias);
     graph.output(argmaxLast(logits), "argmax");
@@ -287,6 +311,32 @@ function readSequences({ graph, family, parameter }: Building): Value {
   };
   const rows = graph.input("picked", "int32", ["batch"]);
   return family.hidden({ graph, parameter, ids, positions, rows, attend });
+}
+
+/** Reads what follows a prefix that was read before; the new keys and values are outputs. @returns as readSequences */
+function continueSequences({ graph, family, parameter }: Building): Value {
+  const ids = graph.input("ids", "int32", ["batch", "time"]);
+  const positions = graph.input("positions", "int32", ["time"]);
+  const mask = graph.input("mask", "float32", ["time", "all"]);
+  const attend = prefixedAttention(family.shape, ids, prefixInputs(graph, family.shape), mask);
+  const rows = graph.input("picked", "int32", ["batch"]);
+  return family.hidden({ graph, parameter, ids, positions, rows, attend });
+}
+
+/** Prompts [batch, time], padded, and the place of each one's last token. @param prefix tokens that were read before them */
+function promptFeeds(prompts: readonly (readonly number[])[], prefix = 0): Record<string, Tensor> {
+  const time = Math.max(...prompts.map(({ length }) => length));
+  const ids = new Int32Array(prompts.length * time);
+  prompts.forEach((prompt, i) => {
+    ids.set(prompt, i * time);
+  });
+  const last = Int32Array.from(prompts, ({ length }, i) => i * time + length - 1);
+  return {
+    ids: new Tensor("int32", ids, [prompts.length, time]),
+    positions: countingPositions(time, prefix),
+    mask: causalMask(time, prefix),
+    picked: new Tensor("int32", last, [prompts.length]),
+  };
 }
 
 /** Later passes: one token per row over the cache. */

@@ -7,6 +7,7 @@ import { normalizeGold } from "../../tasks/answers/answers.ts";
 import { benchmarkSources, isBenchmark } from "../../tasks/benchmarks/sources.ts";
 import { builtinTask, generateBuiltin } from "../../tasks/builtin/index.ts";
 import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
+import { recordOfTrainFile, type TeacherRecord } from "../../teacher/record.ts";
 import { inputError } from "../../util/errors.ts";
 import type { RunContext, RunData } from "../context.ts";
 import { runStage } from "../run-folder.ts";
@@ -16,6 +17,13 @@ interface DataResult {
   dev: number;
   test: number;
   notes: string[];
+}
+
+/** What the teacher's filter did, as it was when the data was read; null for data that `teach` has not written. */
+export const teacherRecordName = "teacher.json";
+
+async function teacherOf({ recipe }: RunContext): Promise<TeacherRecord | undefined> {
+  return recipe.data === undefined ? undefined : await recordOfTrainFile(recipe.data.train);
 }
 
 /** @throws SkipthinkError (exit 2) for files that are missing or wrong, naming file, line and remedy */
@@ -30,6 +38,7 @@ export async function dataStage(context: RunContext): Promise<RunData> {
     await writeRationales(folder.file("rationales.jsonl"), data.train);
     await folder.writeJsonLines(data.dev, "dev.jsonl");
     await folder.writeJsonLines(data.test, "test.jsonl");
+    await folder.writeJson((await teacherOf(context)) ?? null, teacherRecordName);
     return { train: data.train.length, dev: data.dev.length, test: data.test.length, notes: data.notes };
   });
   if (cached) reporter.stageSkipped(title, "unchanged");

@@ -58,14 +58,28 @@ export interface PageProblem {
   }[];
 }
 
+/** A teacher's sample, kept or dropped. */
+export interface PageSample {
+  id: string;
+  question: string;
+  answer: string;
+  text: string;
+  kept: boolean;
+  /** What became of it, in a word. */
+  fate: string;
+  note: string;
+}
+
 export interface PageData {
   methods: { name: string; colour: string; marker: string }[];
+  /** Only where the run's data came from a teacher. */
+  samples?: { views: View[]; items: PageSample[] };
   rationales: { views: View[]; items: PageRationale[] };
   problems: { views: View[]; items: PageProblem[] };
 }
 
-const word = (text: string): string => cleanText(clipLabel(text));
-const body = (text: string): string => cleanText(clipText(text));
+export const word = (text: string): string => cleanText(clipLabel(text));
+export const body = (text: string): string => cleanText(clipText(text));
 
 export function pageData(data: ReportData, looks: MethodLook[]): PageData {
   return {
@@ -80,7 +94,7 @@ export function pageData(data: ReportData, looks: MethodLook[]): PageData {
 }
 
 /** Items up to the count and the total length that a browser may hold. */
-function withinBudget<T>(items: T[], most: number): T[] {
+export function withinBudget<T>(items: T[], most: number): T[] {
   let characters = 0;
   const kept: T[] = [];
   for (const item of items.slice(0, most)) {
@@ -244,7 +258,7 @@ function pageProblems(problems: ReportData["problems"], looks: MethodLook[]): Pa
 }
 
 /** Adds the counts to the names; filters that let nothing through are left out. */
-function counted(views: View[]): View[] {
+export function counted(views: View[]): View[] {
   return views
     .filter((view, i) => i === 0 || view.items.length > 0)
     .map((view) => ({ label: `${cleanText(view.label)} (${view.items.length})`, items: view.items }));
@@ -259,7 +273,12 @@ export function answerPlace(text: string, answer: string): [number, number] {
   return start < 0 ? [-1, -1] : [start, start + answer.length];
 }
 
-function browser(id: string, name: string, page: { views: View[]; items: unknown[] }, intro: Html): Html {
+export function browser(
+  id: string,
+  name: string,
+  page: { views: View[]; items: unknown[] },
+  intro: Html,
+): Html {
   const options = page.views
     .map((view, i) => `<option value="${i}">${escapeHtml(view.label)}</option>`)
     .join("");

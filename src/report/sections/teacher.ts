@@ -1,0 +1,127 @@
+/** The teacher: what its filter let through, what fell out and why, per task, and samples of each kind to look at. */
+import type { DropReason } from "../../teacher/filter.ts";
+import type { TeacherRecord } from "../../teacher/record.ts";
+import { type TaskStatistics, totalStatistics } from "../../teacher/statistics.ts";
+import { shareBar } from "../charts/bars.ts";
+import { cutNote, escapeHtml, type Html, label } from "../html.ts";
+import { maxTableRows, maxTeacherSamples } from "../limits.ts";
+import { decimal, missing, percent } from "../numbers.ts";
+import { body, browser, counted, type PageSample, type View, withinBudget, word } from "./browsers.ts";
+import { table } from "./results.ts";
+
+/** In the order in which the filter looks for them. */
+const fates: readonly (readonly [fate: "kept" | DropReason, name: string, meaning: string])[] = [
+  ["kept", "kept", "the answer is right"],
+  ["truncated", "truncated", "cut off at the limit of tokens"],
+  ["empty", "empty", "no rationale in it"],
+  ["tooLong", "too long", "more characters than allowed"],
+  ["unreadable", "unreadable", "no answer could be read"],
+  ["wrong", "wrong", "another answer than the gold one"],
+  ["duplicate", "duplicate", "a text that the question has already"],
+];
+
+export function pageSamples({ samples }: TeacherRecord): { views: View[]; items: PageSample[] } {
+  const items = withinBudget(
+    samples.map(({ id, question, answer, predicted, sample, reason, text, task }): PageSample => {
+      const read = predicted === undefined ? "no answer could be read" : `read as ${word(predicted)}`;
+      return {
+        id: word(`${task} ${id}`),
+        question: body(question),
+        answer: word(answer),
+        text: body(text),
+        kept: reason === undefined,
+        fate: nameOf(reason ?? "kept"),
+        note: `${read}, sample ${decimal(sample)} of its question`,
+      };
+    }),
+    maxTeacherSamples,
+  );
+  const where = (test: (i: number) => boolean): number[] => items.flatMap((_, i) => (test(i) ? [i] : []));
+  const tasks = [...new Set(samples.map(({ task }) => task))];
+  const views: View[] = [
+    { label: "all", items: where(() => true) },
+    ...fates.map(([fate, name]) => ({
+      label: `only ${name}`,
+      items: where((i) => (samples[i]!.reason ?? "kept") === fate),
+    })),
+    ...(tasks.length < 2
+      ? []
+      : tasks.map((task) => ({
+          label: `only of ${word(task)}`,
+          items: where((i) => samples[i]!.task === task),
+        }))),
+  ];
+  return { views: counted(views), items };
+}
+
+/** @param page the same record's samples */
+export function teacherSection(
+  { model, tasks, samples }: TeacherRecord,
+  page: { views: View[]; items: PageSample[] },
+): Html {
+  const all = totalStatistics(tasks);
+  const by = model === undefined ? "a teacher" : `<strong>${label(model)}</strong>`;
+  const shown = tasks.slice(0, maxTableRows);
+  const rows = (tasks.length < 2 ? shown : [...shown, all]).map((task) => [
+    label(task.task),
+    decimal(task.questions),
+    task.questions === 0 ? missing : percent(task.covered / task.questions),
+    decimal(task.wanted),
+    `<b>${decimal(task.kept)}</b>`,
+    ...fates.slice(1).map(([fate]) => decimal(countOf(task, fate))),
+    decimal(task.missing),
+    decimal(task.meanWords),
+  ]);
+  return (
+    `<section id="teacher"><h2>Teacher</h2>` +
+    `<p>The rationales were written by ${by}. Of ${decimal(all.wanted)} samples, ${decimal(all.kept)} were kept: ` +
+    `${percent(all.questions === 0 ? undefined : all.covered / all.questions)} of the ${decimal(all.questions)} questions have at least one.</p>` +
+    table(
+      "Samples by what became of them",
+      [
+        "Task",
+        "Questions",
+        "With a<br>rationale",
+        "Samples",
+        ...fates.map(([, name]) => escapeHtml(name[0]!.toUpperCase() + name.slice(1))),
+        "Missing",
+        "Words",
+      ],
+      rows,
+    ) +
+    cutNote(shown.length, tasks.length, "tasks") +
+    fateBars(all) +
+    (page.items.length === 0
+      ? `<p class="empty">No samples were kept for this report.</p>`
+      : browser("samples", "Samples of the teacher", page, `<h3>Samples, kept and dropped</h3>`) +
+        cutNote(page.items.length, samples.length, "samples")) +
+    `</section>`
+  );
+}
+
+/** Only the fates that occur; the share of samples without a complete reply comes last. */
+function fateBars(all: TaskStatistics): Html {
+  if (all.wanted === 0) return "";
+  const rows = [
+    ...fates.map(([fate, name, meaning]) => [name, countOf(all, fate), meaning] as const),
+    ["missing", all.missing, "no complete reply yet"] as const,
+  ]
+    .filter(([, samples]) => samples > 0)
+    .map(([name, samples, meaning]) => {
+      const share = samples / all.wanted;
+      return (
+        `<div class="bar-row"><span class="bar-name">${escapeHtml(name)}</span>` +
+        `${shareBar(share, 1, `${name}: ${decimal(samples)} of ${decimal(all.wanted)} samples`)}` +
+        `<span class="bar-value"><b>${percent(share)}</b> <span class="quiet">${escapeHtml(meaning)}</span></span></div>`
+      );
+    });
+  return `<figure><h3>What became of the samples</h3><div class="bars">${rows.join("")}</div><figcaption>A sample falls out for the first reason that holds, in this order. Words: mean length of the kept ones.</figcaption></figure>`;
+}
+
+function nameOf(fate: "kept" | DropReason): string {
+  return fates.find(([one]) => one === fate)?.[1] ?? fate;
+}
+
+function countOf(task: TaskStatistics, fate: "kept" | DropReason): number {
+  return fate === "kept" ? task.kept : (task.dropped[fate] ?? 0);
+}
