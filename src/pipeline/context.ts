@@ -4,6 +4,7 @@ import type { EncodedRationale } from "../method/items/encode.ts";
 import type { Markers } from "../method/items/markers.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 import type { AnswerKind, Problem, Rationale } from "../tasks/problem.ts";
+import type { TeacherRecord } from "../teacher/record.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -52,6 +53,8 @@ export interface RunData {
   dev: Problem[];
   test: Problem[];
   notes: string[];
+  /** Where `teach` wrote the training file: what its filter did. */
+  teacher?: TeacherRecord;
   chance: number | undefined;
   taskName: string;
   taskDescription: string;

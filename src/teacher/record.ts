@@ -14,6 +14,8 @@ import type { TaskStatistics } from "./statistics.ts";
 
 /** Samples of one task and one fate (kept, or dropped for one reason) that a report shows. */
 export const samplesPerFate = 12;
+/** Characters of a sample's text: what the filter keeps by default; of endless replies the start is enough. */
+const maxTextCharacters = 20_000;
 /** Bytes: ten thousand tasks stay below this. */
 const largestStatistics = 16 << 20;
 /** Tasks that samples are read of; the table has them all. */
@@ -143,7 +145,7 @@ async function* firstOfEach(path: string, counts: Readonly<Record<string, number
         question,
         answer,
         sample,
-        text: data.text ?? data.rationale,
+        text: (data.text ?? data.rationale).slice(0, maxTextCharacters),
         ...(typeof data.predicted === "string" ? { predicted: data.predicted } : {}),
         ...(reason === undefined ? {} : { reason }),
         ...(typeof data.model === "string" ? { model: data.model } : {}),

@@ -53,7 +53,7 @@ export class FakeElement {
   }
 }
 
-function browserElement(): FakeElement {
+export function fakeBrowser(): FakeElement {
   const root = new FakeElement("div");
   for (const move of ["-1", "1"]) {
     const button = new FakeElement("button");
@@ -73,8 +73,8 @@ function browserElement(): FakeElement {
 export function fakeDocument(json: string) {
   const elements: Record<string, FakeElement> = {
     data: new FakeElement("script", json),
-    "rationales-browser": browserElement(),
-    "problems-browser": browserElement(),
+    "rationales-browser": fakeBrowser(),
+    "problems-browser": fakeBrowser(),
   };
   return {
     elements,

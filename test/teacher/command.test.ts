@@ -50,6 +50,9 @@ it("options take the place of a file; the table and the paths are printed", asyn
   );
   expect(stderr).toMatch(/^sums-12 +12 /m);
   expect(endpoint.asked).toHaveLength(36);
+  const page = await readFile(join(out, "teach.html"), "utf8");
+  expect(stderr).toContain(`samples, kept and dropped: ${join(out, "teach.html")}`);
+  expect(page).toContain('<th scope="row">sums-12</th><td>12</td>');
 
   const dropped = await readFile(join(out, "dropped/sums-12.jsonl"), "utf8");
   const first = JSON.parse(dropped.split("\n")[0]!) as { reason: string; id: string };

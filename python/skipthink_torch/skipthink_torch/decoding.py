@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .batch import Tokens, to_device
+from .batch import Tokens, length_batches, to_device
 from .training import Runner
 
 
@@ -48,13 +48,13 @@ def generate(runner: Runner, prompts: Sequence[Prompt], options: GenerateOptions
     """Generations in the order given, on rank 0; other ranks return nothing."""
     ranks = runner.ranks
     lengths = [len(one.prompt) + len(one.context) for one in prompts]
-    order = sorted(range(len(prompts)), key=lambda index: (lengths[index], index))
-    batches = [order[i : i + options.batch_size] for i in range(0, len(order), options.batch_size)]
-    own = batches[ranks.rank :: ranks.world]
+    no_bound = (max(lengths, default=0) + 1) * (len(prompts) + 1)
+    shares = length_batches(lengths, no_bound, options.batch_size, ranks.world)
+    own = shares[ranks.rank]
     found: dict[int, Generation] = {}
     if options.max_new_tokens > 0:
         with runner.inference():
-            for k in range(-(-len(batches) // ranks.world)):
+            for k in range(max(len(share) for share in shares)):
                 # Sharded parameters are fetched by all ranks together, so a rank without a batch runs one for company.
                 is_idle = k >= len(own)
                 if is_idle and not runner.is_sharded:

@@ -40,9 +40,9 @@ def score(
 ) -> tuple[list[Score], ScoreCounts]:
     """Scores in the order given, on rank 0; other ranks return nothing."""
     ranks = runner.ranks
-    batches = length_batches([one.length for one in sequences], max_tokens)
-    own = batches[ranks.rank :: ranks.world]
-    passes = -(-len(batches) // ranks.world)
+    shares = length_batches([one.length for one in sequences], max_tokens, world=ranks.world)
+    own = shares[ranks.rank]
+    passes = max(len(share) for share in shares)
     found: dict[int, Score] = {}
     counts = ScoreCounts()
     also_tokens = torch.tensor(list(also), dtype=torch.int64, device=ranks.device)

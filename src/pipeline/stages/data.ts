@@ -17,10 +17,9 @@ interface DataResult {
   dev: number;
   test: number;
   notes: string[];
+  /** As the answer folder was when the data was read. */
+  teacher?: TeacherRecord;
 }
-
-/** What the teacher's filter did, as it was when the data was read; null for data that `teach` has not written. */
-export const teacherRecordName = "teacher.json";
 
 async function teacherOf({ recipe }: RunContext): Promise<TeacherRecord | undefined> {
   return recipe.data === undefined ? undefined : await recordOfTrainFile(recipe.data.train);
@@ -38,8 +37,14 @@ export async function dataStage(context: RunContext): Promise<RunData> {
     await writeRationales(folder.file("rationales.jsonl"), data.train);
     await folder.writeJsonLines(data.dev, "dev.jsonl");
     await folder.writeJsonLines(data.test, "test.jsonl");
-    await folder.writeJson((await teacherOf(context)) ?? null, teacherRecordName);
-    return { train: data.train.length, dev: data.dev.length, test: data.test.length, notes: data.notes };
+    const teacher = await teacherOf(context);
+    return {
+      train: data.train.length,
+      dev: data.dev.length,
+      test: data.test.length,
+      notes: data.notes,
+      ...(teacher === undefined ? {} : { teacher }),
+    };
   });
   if (cached) reporter.stageSkipped(title, "unchanged");
   for (const note of result.notes) reporter.note(note);
@@ -51,6 +56,7 @@ export async function dataStage(context: RunContext): Promise<RunData> {
     dev: await folder.readJsonLines<Problem>("dev.jsonl"),
     test: await folder.readJsonLines<Problem>("test.jsonl"),
     notes: result.notes,
+    ...(result.teacher === undefined ? {} : { teacher: result.teacher }),
   };
 }
 

@@ -6,7 +6,6 @@ import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import type { ProbedChunk, SkipReason } from "../../method/probe/types.ts";
 import type { MethodResult, ReportData } from "../../report/data.ts";
 import { renderReport } from "../../report/render.ts";
-import type { TeacherRecord } from "../../teacher/record.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { mean } from "../../util/mean.ts";
 import { budgetOf, describeBudget } from "../budget.ts";
@@ -14,7 +13,6 @@ import type { RunContext } from "../context.ts";
 import type { TrainMetrics } from "../metrics.ts";
 import type { RunOutcome } from "../run.ts";
 import type { RunManifest } from "../run-folder.ts";
-import { teacherRecordName } from "./data.ts";
 import { writeTensorBoard } from "./tensorboard.ts";
 
 export interface ReportSummary {
@@ -42,7 +40,6 @@ export async function reportStage(
   reporter.stage("report");
   const manifest = await folder.readJson<RunManifest>("run.json");
   const methods = methodResults(outcome);
-  const teacher = await folder.readJson<TeacherRecord | null>(teacherRecordName);
   const report: ReportData = {
     run: folder.path,
     title: context.recipe.name,
@@ -51,7 +48,7 @@ export async function reportStage(
     seed: context.recipe.seed,
     versions: manifest?.versions ?? {},
     ...(await studentAndData(context, outcome)),
-    ...(teacher ? { teacher } : {}),
+    ...(outcome.data.teacher === undefined ? {} : { teacher: outcome.data.teacher }),
     budget: budgetText(context, [...outcome.trained.keys()]),
     methods,
     comparisons: comparisons(outcome),
