@@ -72,6 +72,7 @@ dd{margin:0}
 .facts dd{min-width:0;overflow-wrap:anywhere}
 .notes{max-width:52em;padding-left:1.2em;font-size:15px;overflow-wrap:anywhere}
 #run h3{margin-top:24px}
+#teacher>h3{margin-top:36px}
 
 .method{display:inline-flex;align-items:baseline;gap:7px;white-space:nowrap;color:var(--ink)}
 .badge{flex:none;align-self:center;width:14px;height:14px}
@@ -176,6 +177,7 @@ select{min-width:0;max-width:100%;padding:0 8px}
 .heat-scale i{display:inline-block;width:18px;height:12px;vertical-align:-1px}
 .outputs{columns:2 380px;column-gap:12px;margin-top:14px}
 .output{break-inside:avoid;margin:0 0 12px;padding:10px 14px;border:1px solid var(--rule);border-left:3px solid var(--good);border-radius:5px}
+.item-head+.output{margin-top:14px}
 .output.wrong{border-left-color:var(--bad)}
 .output h4{display:flex;justify-content:space-between;gap:12px;margin:0 0 6px;font:600 14px/1.4 var(--sans)}
 .output p{margin:0;font-size:14.5px}

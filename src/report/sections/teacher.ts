@@ -11,7 +11,7 @@ import { table } from "./results.ts";
 
 /** In the order in which the filter looks for them. */
 const fates: readonly (readonly [fate: "kept" | DropReason, name: string, meaning: string])[] = [
-  ["kept", "kept", "the answer is right"],
+  ["kept", "kept", "a rationale to train on"],
   ["truncated", "truncated", "cut off at the limit of tokens"],
   ["empty", "empty", "no rationale in it"],
   ["tooLong", "too long", "more characters than allowed"],
