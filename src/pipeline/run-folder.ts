@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
 import { exitCodes, inputError, SkipthinkError } from "../util/errors.ts";
 import type { Recipe } from "./config/schema.ts";
+import { readJsonLines, writeJsonLines } from "./json-lines.ts";
 
 /** What run.json says about a run. */
 export interface RunManifest {
@@ -59,16 +60,13 @@ export class RunFolder {
   }
 
   async readJsonLines<T>(...parts: string[]): Promise<T[]> {
-    const text = await readFile(this.file(...parts), "utf8");
-    return text
-      .split("\n")
-      .filter((line) => line.length > 0)
-      .map((line) => JSON.parse(line) as T);
+    const values: T[] = [];
+    for await (const value of readJsonLines<T>(this.file(...parts))) values.push(value);
+    return values;
   }
 
   async writeJsonLines(values: Iterable<unknown>, ...parts: string[]): Promise<void> {
-    const lines = Array.from(values, (value) => JSON.stringify(value) + "\n");
-    await writeTextAtomically(this.file(...parts), lines.join(""));
+    await writeJsonLines(this.file(...parts), values);
   }
 }
 

@@ -107,27 +107,24 @@ def to_device(values: Tokens, device: torch.device) -> torch.Tensor:
     return tensor
 
 
-def length_batches(
-    lengths: Sequence[int], max_tokens: int, max_rows: int | None = None, world: int = 1
-) -> list[list[list[int]]]:
+def deal(lengths: Sequence[int], world: int) -> list[list[int]]:
     """
-    Indices dealt out to the ranks, in batches of similar length: [rank][batch][index].
-
-    A batch's padded size stays within `max_tokens`, its rows within `max_rows`. Sequences are dealt in turn, shortest first, so
-    that every rank has its share of a call too small to fill a batch each, and the same mixture of lengths.
+    Indices of the sequences for each rank, shortest first. They are dealt in turn, so that every rank has its share also of a
+    call too small to fill a batch each.
     """
     order = sorted(range(len(lengths)), key=lambda index: (lengths[index], index))
-    shares: list[list[list[int]]] = []
-    for rank in range(world):
-        batches: list[list[int]] = []
-        for index in order[rank::world]:
-            rows = len(batches[-1]) + 1 if batches else 0
-            if batches and rows * lengths[index] <= max_tokens and rows <= (max_rows or rows):
-                batches[-1].append(index)
-            else:
-                batches.append([index])
-        shares.append(batches)
-    return shares
+    return [order[rank::world] for rank in range(world)]
+
+
+def length_batches(lengths: Sequence[int], indices: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Indices, shortest first, in batches whose padded size stays within the bound."""
+    batches: list[list[int]] = []
+    for index in indices:
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= max_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
 
 
 def share_step(micro_lengths: Sequence[Sequence[int]], world: int) -> list[list[list[int]]]:

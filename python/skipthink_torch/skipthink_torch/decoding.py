@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .batch import Tokens, length_batches, to_device
+from .batch import Tokens, deal, to_device
 from .training import Runner
 
 
@@ -48,8 +48,8 @@ def generate(runner: Runner, prompts: Sequence[Prompt], options: GenerateOptions
     """Generations in the order given, on rank 0; other ranks return nothing."""
     ranks = runner.ranks
     lengths = [len(one.prompt) + len(one.context) for one in prompts]
-    no_bound = (max(lengths, default=0) + 1) * (len(prompts) + 1)
-    shares = length_batches(lengths, no_bound, options.batch_size, ranks.world)
+    rows = options.batch_size
+    shares = [[part[i : i + rows] for i in range(0, len(part), rows)] for part in deal(lengths, ranks.world)]
     own = shares[ranks.rank]
     found: dict[int, Generation] = {}
     if options.max_new_tokens > 0:

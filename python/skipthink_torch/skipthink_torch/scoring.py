@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .batch import TokenSequence, collate, length_batches
+from .batch import TokenSequence, collate, deal, length_batches
 from .training import Runner
 
 
@@ -40,7 +40,8 @@ def score(
 ) -> tuple[list[Score], ScoreCounts]:
     """Scores in the order given, on rank 0; other ranks return nothing."""
     ranks = runner.ranks
-    shares = length_batches([one.length for one in sequences], max_tokens, world=ranks.world)
+    lengths = [one.length for one in sequences]
+    shares = [length_batches(lengths, indices, max_tokens) for indices in deal(lengths, ranks.world)]
     own = shares[ranks.rank]
     passes = max(len(share) for share in shares)
     found: dict[int, Score] = {}

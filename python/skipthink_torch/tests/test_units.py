@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from skipthink_torch import frames
-from skipthink_torch.batch import TokenSequence, share_step
+from skipthink_torch.batch import TokenSequence, deal, length_batches, share_step
 from skipthink_torch.decoding import GenerateOptions, Prompt, generate
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.job import Job
@@ -68,6 +68,20 @@ def test_every_sequence_goes_to_one_rank(world: int) -> None:
     assert sorted(index for rank in shares for micro in rank for index in micro) == list(range(6))
     for micro in (m for rank in shares for m in rank):
         assert len(micro) * max(flat[index] for index in micro) <= 27
+
+
+@pytest.mark.parametrize("world", [1, 2, 8, 64])
+def test_a_call_of_scoring_is_work_for_all_ranks(world: int) -> None:
+    lengths = [40 + 7 * (index % 31) for index in range(256)]
+    dealt = deal(lengths, world)
+    assert {len(part) for part in dealt} == {256 // world}
+    shares = [length_batches(lengths, part, 8192) for part in dealt]
+    assert sorted(i for batches in shares for batch in batches for i in batch) == list(range(256))
+    for batch in (one for batches in shares for one in batches):
+        assert len(batch) * max(lengths[index] for index in batch) <= 8192
+    # All wait for the rank with the most tokens.
+    tokens = [sum(lengths[index] for index in part) for part in dealt]
+    assert max(tokens) < 1.35 * sum(tokens) / world
 
 
 def test_one_rank_takes_the_plan_as_it_is() -> None:
@@ -133,9 +147,7 @@ def test_suppressed_tokens_are_never_written(model_folder: Path) -> None:
     free = written()
     firsts = [tokens[0] for tokens in free]
     # What is best after the best token, one prompt at a time.
-    asked = [
-        TokenSequence(p.prompt, p.context, np.array([t])) for p, t in zip(prompts, firsts, strict=True)
-    ]
+    asked = [TokenSequence(p.prompt, p.context, np.array([t])) for p, t in zip(prompts, firsts, strict=True)]
     scores, _ = score(student, asked, [], 1000, alternatives=True)
     for index, (first, alone) in enumerate(zip(firsts, scores, strict=True)):
         bound = written(suppress_tokens=[first])

@@ -1,7 +1,7 @@
 /** Asks the chunk-wise student which chunks it can spare. Results are appended block by block, so a killed run loses one block. */
 
 import { existsSync } from "node:fs";
-import { appendFile, readFile, rm } from "node:fs/promises";
+import { appendFile, rm } from "node:fs/promises";
 import type { Student } from "../../engine/engine.ts";
 import { forcedJudge, generateJudge, type Judge } from "../../method/probe/judge.ts";
 import { probeRationales } from "../../method/probe/probe.ts";
@@ -9,9 +9,9 @@ import { randomSkips } from "../../method/probe/random-skips.ts";
 import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
-import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
+import { readJsonLines, writeJsonLines } from "../json-lines.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
 
@@ -120,20 +120,26 @@ function makeJudge({ recipe }: RunContext, data: RunData, base: RunStudent, stud
   });
 }
 
-/** Whole lines of a partial file of the same probing; anything else is deleted. The first line names the inputs. */
+/** Whole blocks of a partial file of the same probing; anything else is deleted. The first line names the inputs. */
 async function readPartial(path: string, inputsHash: string): Promise<ProbedRationale[]> {
-  const header = JSON.stringify({ inputs: inputsHash });
+  const header = { inputs: inputsHash };
+  const kept: ProbedRationale[] = [];
   if (existsSync(path)) {
-    const [first, ...lines] = (await readFile(path, "utf8")).split("\n");
-    if (first === header) {
-      const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as ProbedRationale);
-      const kept = whole.slice(0, whole.length - (whole.length % blockSize));
-      await writeTextAtomically(path, [header, ...kept.map((one) => JSON.stringify(one)), ""].join("\n"));
-      return kept;
+    let isSame: boolean | undefined;
+    try {
+      for await (const line of readJsonLines<ProbedRationale | typeof header>(path)) {
+        isSame ??= JSON.stringify(line) === JSON.stringify(header);
+        if (!isSame) break;
+        if ("rationaleId" in line) kept.push(line);
+      }
+    } catch (error) {
+      // A killed run leaves its last line unfinished.
+      if (!(error instanceof SyntaxError)) throw error;
     }
+    kept.splice(kept.length - (kept.length % blockSize));
   }
-  await writeTextAtomically(path, header + "\n");
-  return [];
+  await writeJsonLines(path, [header, ...kept]);
+  return kept;
 }
 
 function summarize(
