@@ -102,12 +102,12 @@ async function readCapped(response: Response, cap: number): Promise<string> {
 async function statusError(response: Response, key: string | undefined): Promise<AttemptError> {
   const { status } = response;
   const body = await readCapped(response, largestErrorBytes).catch(() => "");
-  const { message, code } = errorOf(body);
+  const { message, codes } = errorOf(body);
   const text = `HTTP ${status}${message === "" ? "" : `: ${withoutKey(message, key)}`}`;
   const retryAfter = retryAfterMilliseconds(response.headers, Date.now());
   const failure = (kind: AttemptFailure["kind"]): AttemptError =>
     new AttemptError(text, { kind, maybeCharged: false, retryAfterMilliseconds: retryAfter });
-  if (status === 429) return failure(code === "insufficient_quota" ? "fatal" : "rateLimited");
+  if (status === 429) return failure(codes.includes("insufficient_quota") ? "fatal" : "rateLimited");
   // 503 with a wait is how some servers say that they are full.
   if (status === 503 && retryAfter !== undefined) return failure("rateLimited");
   if (status >= 500 || status === 408 || status === 409 || status === 425) return failure("passing");
@@ -120,13 +120,13 @@ async function statusError(response: Response, key: string | undefined): Promise
   return failure([401, 402, 403, 404, 405, 410].includes(status) ? "fatal" : "refused");
 }
 
-/** Message and code of an error body: `{error: {message, code}}`, `{error: "…"}`, `{message}` or `{detail}`. */
-function errorOf(body: string): { message: string; code: string } {
+/** Message, code and type of an error body: `{error: {message, code}}`, `{error: "…"}`, `{message}` or `{detail}`. */
+function errorOf(body: string): { message: string; codes: unknown[] } {
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
-    return { message: /^\s*</.test(body) ? "" : body.trim().slice(0, 300), code: "" };
+    return { message: /^\s*</.test(body) ? "" : body.trim().slice(0, 300), codes: [] };
   }
   const top = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   const inner = (
@@ -135,8 +135,8 @@ function errorOf(body: string): { message: string; code: string } {
       : { message: top.error ?? top.message ?? top.detail }
   ) as Record<string, unknown>;
   const message = typeof inner.message === "string" ? inner.message : "";
-  const code = [inner.code, inner.type].find((one) => typeof one === "string");
-  return { message: message.trim().slice(0, 300), code: String(code ?? "") };
+  // A spent quota has its own code for each kind of limit, and one type.
+  return { message: message.trim().slice(0, 300), codes: [inner.code, inner.type] };
 }
 
 /** Servers quote what they were sent; the key must reach neither the store nor a message. */

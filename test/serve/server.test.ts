@@ -33,6 +33,22 @@ async function post(path: string, body: unknown, headers: Record<string, string>
   const text = await response.text();
   return { status: response.status, text, json: () => JSON.parse(text) };
 }
+/** Names and types of a body, or of each event of a stream, without its values. */
+function formOf(body: string): unknown {
+  const form = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(form);
+    if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, form(inner)]));
+  };
+  const json = (text: string): unknown => (text === "[DONE]" ? text : form(JSON.parse(text)));
+  if (!body.startsWith("data: ")) return json(body);
+  const events = body
+    .trim()
+    .split("\n\n")
+    .map((event) => JSON.stringify(json(event.slice(6))));
+  // As many parts of text as the student wrote tokens.
+  return events.filter((event, index) => event !== events[index - 1]);
+}
 const ask = (question: string, more: object = {}) =>
   post("/chat/completions", { model: "small", messages: [{ role: "user", content: question }], ...more });
 
@@ -117,6 +133,22 @@ describe("a served student", () => {
     expect(reply.status).toBe(status);
     expect(reply.json().error).toMatchObject({ type: "invalid_request_error", message: expect.any(String) });
     expect(reply.json().error.message).toContain(message);
+  });
+
+  it("answers in the form that the teacher's fixtures of it have", async () => {
+    const { question } = lessons[0]!;
+    const prompt = `${question} ###`;
+    const streamed = { stream: true, stream_options: { include_usage: true } };
+    const forms = {
+      "skipthink-chat.json": await ask(question),
+      "skipthink-chat.sse": await ask(question, streamed),
+      "skipthink-completion.json": await post("/completions", { prompt, max_tokens: 8 }),
+      "skipthink-completion.sse": await post("/completions", { prompt, max_tokens: 8, stream: true }),
+    };
+    for (const [name, { text }] of Object.entries(forms)) {
+      const recorded = await readFile(join(import.meta.dirname, "../teacher/fixtures", name), "utf8");
+      expect(formOf(text), name).toEqual(formOf(recorded));
+    }
   });
 
   it("refuses other paths, and bodies that any web page could send", async () => {

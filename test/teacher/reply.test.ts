@@ -1,10 +1,35 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type AttemptError, type AttemptFailure, send } from "../../src/teacher/http.ts";
 import { type Reply, readReply, splitReasoning } from "../../src/teacher/reply.ts";
 import { readStreamedReply } from "../../src/teacher/stream.ts";
 
-const fixture = (name: string): string => readFileSync(join(import.meta.dirname, "fixtures", name), "utf8");
+const fixtures = join(import.meta.dirname, "fixtures");
+const fixture = (name: string): string => readFileSync(join(fixtures, name), "utf8");
+
+/** What the client makes of a response whose body comes in parts of a few bytes, which part characters and lines. */
+async function sent(body: string, init: ResponseInit): Promise<Reply> {
+  const bytes = new TextEncoder().encode(body);
+  let at = 0;
+  const stream = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at + 7));
+      at += 7;
+    },
+  });
+  return await send(
+    { url: "http://127.0.0.1:1/v1", stream: false, key: undefined },
+    { api: "chat", body: {}, maxTokens: 1, sample: 0 } as unknown as Parameters<typeof send>[1],
+    { timeoutMilliseconds: 10_000, fetch: async () => new Response(stream, init) },
+  );
+}
+const typeOf = (name: string): ResponseInit => ({
+  headers: {
+    "content-type": name.endsWith(".sse") ? "text/event-stream; charset=utf-8" : "application/json",
+  },
+});
 const tom = "Tom starts with 3 apples. He buys 5 more, so he has 3 + 5 = 8.";
 
 describe("the form of each server", () => {
@@ -16,10 +41,81 @@ describe("the form of each server", () => {
       usage: usage(48, 31),
       split: { reasoning: "", text: `${tom}\n\nAnswer: 8` },
     },
+    "openai-completion.sse": {
+      finish: "stop",
+      usage: usage(25, 8),
+      model: "gpt-3.5-turbo-instruct",
+      split: { reasoning: "", text: "3 + 5 = 8." },
+    },
+    "openai-filtered.json": {
+      finish: "filtered",
+      usage: usage(48, 3),
+      split: { reasoning: "", text: "Tom starts with" },
+    },
     "openai-completion.json": {
       finish: "length",
       usage: usage(25, 16),
       split: { reasoning: "", text: "Tom starts with 3 apples and buys 5, which makes 8." },
+    },
+    "vllm-chat.json": {
+      finish: "stop",
+      usage: usage(41, 43),
+      split: {
+        reasoning: "Three and five more. 3 + 5 = 8.",
+        text: "Tom has eight apples.\nAnswer: 8",
+      },
+    },
+    "vllm-reasoning.sse": {
+      finish: "stop",
+      usage: usage(41, 19),
+      model: "Qwen/Qwen3-8B",
+      split: { reasoning: "Three and five more.", text: "3 + 5 = 8.\nAnswer: 8" },
+    },
+    "vllm-completion.json": {
+      finish: "length",
+      usage: usage(12, 8),
+      split: { reasoning: "", text: "3 + 5 = 8." },
+    },
+    "ollama-reasoning.sse": {
+      finish: "stop",
+      usage: usage(27, 20),
+      split: { reasoning: "Three and five more.", text: "3 + 5 = 8.\nAnswer: 8" },
+    },
+    "ollama-completion.json": {
+      finish: "stop",
+      usage: usage(9, 8),
+      split: { reasoning: "", text: "3 + 5 = 8." },
+    },
+    "llamacpp-chat.json": {
+      finish: "stop",
+      usage: usage(33, 21),
+      split: { reasoning: "Three and five make eight.", text: "Tom has 8 apples.\n**Answer: 8**" },
+    },
+    "llamacpp-completion.json": {
+      finish: "length",
+      usage: usage(9, 8),
+      split: { reasoning: "", text: "3 + 5 = 8." },
+    },
+    "skipthink-chat.json": {
+      finish: "stop",
+      model: "small",
+      usage: usage(14, 18),
+      split: { reasoning: "", text: "Ann adds 2 to 3. That is 5. --> 5" },
+    },
+    "skipthink-chat.sse": {
+      finish: "stop",
+      model: "small",
+      usage: usage(14, 18),
+      split: { reasoning: "", text: "Ann adds 2 to 3. That is 5. --> 5" },
+    },
+    "skipthink-completion.json": {
+      finish: "length",
+      usage: usage(14, 8),
+      split: { reasoning: "", text: "Ann adds 2 to 3" },
+    },
+    "skipthink-completion.sse": {
+      finish: "length",
+      split: { reasoning: "", text: "Ann adds 2 to 3" },
     },
     "vllm-reasoning.json": {
       finish: "stop",
@@ -56,11 +152,51 @@ describe("the form of each server", () => {
       split: { reasoning: "Three and five.", text: "Answer: 8" },
     },
   };
-  it.each(Object.keys(expected))("%s", (name) => {
-    const reply = name.endsWith(".sse") ? readStreamedReply(fixture(name)) : readReply(fixture(name));
+  it.each(Object.keys(expected))("%s", async (name) => {
+    const reply = await sent(fixture(name), typeOf(name));
     const { split, ...fields } = expected[name]!;
     expect(reply).toMatchObject(fields);
     expect(splitReasoning(reply)).toEqual(split);
+  });
+
+  it("is read of all fixtures", () => {
+    const others = ["README.md", "vllm-failing.sse"];
+    const replies = readdirSync(fixtures).filter(
+      (name) => !others.includes(name) && !name.endsWith("errors.json"),
+    );
+    expect(replies.sort()).toEqual(Object.keys(expected).sort());
+  });
+});
+
+describe("the errors of each server", () => {
+  interface ErrorForm {
+    status: number;
+    headers?: Record<string, string>;
+    body: { error: string | { message: string } };
+    expect: AttemptFailure["kind"];
+    retryAfterMilliseconds?: number;
+  }
+  const cases = ["openai", "vllm", "ollama", "llamacpp", "skipthink"].flatMap((server) =>
+    (JSON.parse(fixture(`${server}-errors.json`)) as ErrorForm[]).map((form) => {
+      const { error } = form.body;
+      const message = typeof error === "string" ? error : error.message;
+      return { server, message, name: `${form.status} ${message.slice(0, 40)}`, ...form };
+    }),
+  );
+  it.each(cases)("$server: $name", async ({ status, headers, body, message, ...form }) => {
+    const failed = await sent(JSON.stringify(body), { status, headers: headers ?? {} }).catch(
+      (error) => error,
+    );
+    const { failure, message: told } = failed as AttemptError;
+    expect(told).toBe(`HTTP ${status}: ${message}`);
+    expect(failure).toMatchObject({ kind: form.expect, maybeCharged: false });
+    expect(failure.retryAfterMilliseconds).toBe(form.retryAfterMilliseconds);
+  });
+
+  it("one in the middle of a stream ends the attempt, which may have been charged", async () => {
+    const failed = await sent(fixture("vllm-failing.sse"), typeOf("x.sse")).catch((error) => error);
+    expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });
+    expect((failed as AttemptError).message).toContain("an error of the server");
   });
 });
 
