@@ -1,17 +1,7 @@
 /** What is said of a Python that does not run the worker. Needs no torch: scripts stand in for Python. */
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkTorch, setupCommand } from "../../src/engine/torch/python.ts";
-import { temporaryFolder } from "../engine/tiny-student.ts";
-
-/** A program that takes Python's place. */
-async function standIn(script: string): Promise<{ SKIPTHINK_PYTHON: string; PATH: string | undefined }> {
-  const path = join(await temporaryFolder(), "python");
-  await writeFile(path, `#!/bin/sh\n${script}\n`);
-  await chmod(path, 0o755);
-  return { SKIPTHINK_PYTHON: path, PATH: process.env.PATH };
-}
+import { standIn } from "./stand-in.ts";
 
 describe("whether PyTorch is ready", () => {
   it("is read from the worker's own words", async () => {
