@@ -46,6 +46,11 @@ export async function writeTrainingJob(
       // A job has no one to ask its student questions, so it ends with the last epoch's.
       recipe: { ...recipe, train: { ...recipe.train, select: "last" } },
       engine: jobEngine(writer, capabilities),
+      reporter: {
+        ...context.reporter,
+        // Nothing is trained, so there is no loss and no speed to tell.
+        progress: ({ done, total }) => context.reporter.progress({ done, total }),
+      },
     };
     await trainStage(planning, outcome.data, outcome.base, plan, upstream);
     const lines = await scratch.readJsonLines<TrainMetrics>("metrics", `${method}.jsonl`);

@@ -16,9 +16,13 @@ const note = (rank: number, time: number, message: string, consequence: boolean)
   return `echo '${text}' > "$notes/error-rank-${rank}.json"`;
 };
 const findNotes = 'while [ "$1" != --notes ]; do shift; done; notes=$2';
-/** torchrun's last words, shortened. */
-const summary = (rank: number, code: number): string =>
-  `printf 'Root Cause (first observed failure):\\n[0]:\\n  rank      : ${rank} (local_rank: ${rank})\\n  exitcode  : ${code} (pid: 7)\\n' >&2; exit 1`;
+/** torchrun's last words, shortened: first the ranks that it ended itself. */
+const summary = (rank: number, code: number): string => {
+  const failure = (index: number, whose: number, how: number): string =>
+    `[${index}]:\\n  rank      : ${whose} (local_rank: ${whose})\\n  exitcode  : ${how} (pid: 7)\\n`;
+  const others = `Failures:\\n${failure(1, 1 - rank, -15)}`;
+  return `printf '${others}Root Cause (first observed failure):\\n${failure(0, rank, code)}' >&2; exit 1`;
+};
 const remedy = expect.stringMatching(/last checkpoint is intact/) as string;
 
 it("tells the error of the rank that failed first, not what came of it", async () => {

@@ -45,6 +45,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return is_named or "can't allocate memory" in str(error)
 
 
+def is_compiling(error: BaseException) -> bool:
+    """True for what torch.compile says of a machine where it cannot work."""
+    return type(error).__module__.startswith(("torch._inductor", "torch._dynamo"))
+
+
 def describe(error: BaseException) -> dict[str, object]:
     """The error as a JSON object: message, remedy, where it came from."""
     remedy = getattr(error, "remedy", None)
@@ -52,6 +57,9 @@ def describe(error: BaseException) -> dict[str, object]:
     if is_out_of_memory(error):
         message = f"out of memory: {message.splitlines()[0]}"
         remedy = "Lower train.tokensPerBatch, switch torch.gradientCheckpointing on, or shard with torch.sharding=fsdp."
+    elif is_compiling(error):
+        message = f"torch.compile failed: {message.splitlines()[0]}"
+        remedy = "Set torch.compile=false, or install what it needs: a C++ compiler on CPUs, Triton on GPUs."
     elif not isinstance(error, WorkerError):
         message = f"{type(error).__name__}: {message.splitlines()[0]}"
     trace = traceback.format_exception(error)
@@ -86,7 +94,7 @@ def leave_note(error: BaseException, folder: Path | None) -> dict[str, object]:
     if is_first:
         if note["remedy"]:
             print(str(note["remedy"]), file=sys.stderr)
-        if not isinstance(error, WorkerError) and not is_out_of_memory(error):
+        elif not isinstance(error, WorkerError):
             print(note["trace"], file=sys.stderr)
     sys.stderr.flush()
     return note

@@ -186,6 +186,14 @@ def test_a_lost_connection_is_no_cause() -> None:
     assert describe(KeyError("x"))["message"] == "KeyError: 'x'"
 
 
+def test_a_machine_that_cannot_compile_is_told_what_it_lacks(tmp_path: Path, capsys: Any) -> None:
+    no_compiler = type("InvalidCxxCompiler", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+    leave_note(no_compiler("No working C++ compiler found\nmore of it"), tmp_path)
+    shown = capsys.readouterr().err
+    assert shown.startswith("rank 0: torch.compile failed: No working C++ compiler found\n")
+    assert "torch.compile=false" in shown and "Traceback" not in shown
+
+
 def too_large() -> RuntimeError:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50)

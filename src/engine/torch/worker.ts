@@ -184,8 +184,9 @@ export class TorchWorker {
         remedy: `Install it with: ${setupCommand}`,
       });
     }
-    // torchrun: "exitcode  : -9 (pid: 123)" of the first rank that failed.
-    const killed = this.stderr.match(/rank\s*:\s*(\d+)[^\n]*\n\s*exitcode\s*:\s*-(\d+)/);
+    // torchrun: "exitcode  : -9 (pid: 123)" of the first rank that failed; those it ended itself stand before that.
+    const rootCause = this.stderr.slice(Math.max(0, this.stderr.lastIndexOf("Root Cause")));
+    const killed = rootCause.match(/rank\s*:\s*(\d+)[^\n]*\n\s*exitcode\s*:\s*-(\d+)/);
     if (killed !== null || signal !== null) {
       const who = killed === null ? "the PyTorch worker" : `rank ${killed[1]} of the PyTorch worker`;
       const why = killed === null ? signal! : killed[2] === "9" ? "SIGKILL" : `signal ${killed[2]}`;
