@@ -18,6 +18,17 @@ export async function* readJsonLines<T>(path: string): AsyncGenerator<T> {
   if (rest.length > 0) yield JSON.parse(rest) as T;
 }
 
+/** The values before the first line that is not JSON: a killed process leaves its last line unfinished. */
+export async function readFinishedJsonLines<T>(path: string): Promise<T[]> {
+  const values: T[] = [];
+  try {
+    for await (const value of readJsonLines<T>(path)) values.push(value);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return values;
+}
+
 /** Readers see the old file or the complete new one. @throws SkipthinkError as writeFileAtomically */
 export async function writeJsonLines(path: string, values: Iterable<unknown>): Promise<void> {
   await writeFileAtomically(path, async (handle) => {

@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import { readJsonLines, writeJsonLines } from "../../src/pipeline/json-lines.ts";
+import { readFinishedJsonLines, readJsonLines, writeJsonLines } from "../../src/pipeline/json-lines.ts";
 import { temporaryFolder } from "../engine/tiny-student.ts";
 
 async function all(path: string): Promise<unknown[]> {
@@ -34,4 +34,11 @@ it("reads a last line without its end, none at all, and refuses what is not JSON
   expect(await all(path)).toEqual([]);
   await writeFile(path, '{"a":1}\n{"b":\n');
   await expect(all(path)).rejects.toThrow(SyntaxError);
+});
+
+it("reads what a killed process finished, and nothing of a file that is not there", async () => {
+  const path = join(await temporaryFolder(), "values.jsonl");
+  await writeFile(path, '{"a":1}\n{"b":2}\n{"c":');
+  expect(await readFinishedJsonLines(path)).toEqual([{ a: 1 }, { b: 2 }]);
+  await expect(readFinishedJsonLines(`${path}.none`)).rejects.toMatchObject({ code: "ENOENT" });
 });

@@ -141,7 +141,7 @@ def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:
                 continue
             if noise is None:
                 raise WorkerError("the vocabulary grows, and the request brings no values for the new rows")
-            normal = torch.from_numpy(noise).reshape(rows - len(before), before.shape[1])
+            normal = torch.tensor(noise).reshape(rows - len(before), before.shape[1])
             spread = before.var(dim=0, correction=0).sqrt()
             table[len(before) :] = (before.mean(dim=0) + _NOISE_SHARE * spread * normal).to(table.dtype)
 

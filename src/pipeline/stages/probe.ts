@@ -11,7 +11,7 @@ import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
-import { readJsonLines, writeJsonLines } from "../json-lines.ts";
+import { readFinishedJsonLines, writeJsonLines } from "../json-lines.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
 
@@ -123,21 +123,13 @@ function makeJudge({ recipe }: RunContext, data: RunData, base: RunStudent, stud
 /** Whole blocks of a partial file of the same probing; anything else is deleted. The first line names the inputs. */
 async function readPartial(path: string, inputsHash: string): Promise<ProbedRationale[]> {
   const header = { inputs: inputsHash };
-  const kept: ProbedRationale[] = [];
-  if (existsSync(path)) {
-    let isSame: boolean | undefined;
-    try {
-      for await (const line of readJsonLines<ProbedRationale | typeof header>(path)) {
-        isSame ??= JSON.stringify(line) === JSON.stringify(header);
-        if (!isSame) break;
-        if ("rationaleId" in line) kept.push(line);
-      }
-    } catch (error) {
-      // A killed run leaves its last line unfinished.
-      if (!(error instanceof SyntaxError)) throw error;
-    }
-    kept.splice(kept.length - (kept.length % blockSize));
-  }
+  const [first, ...probed] = existsSync(path)
+    ? await readFinishedJsonLines<ProbedRationale | typeof header>(path)
+    : [];
+  const isSame = JSON.stringify(first) === JSON.stringify(header);
+  const kept = isSame
+    ? (probed as ProbedRationale[]).slice(0, probed.length - (probed.length % blockSize))
+    : [];
   await writeJsonLines(path, [header, ...kept]);
   return kept;
 }
