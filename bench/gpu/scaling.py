@@ -43,7 +43,7 @@ GPUS_PER_NODE = 8
 # Seconds of the processor per item or rationale, measured on a CPU core: reading a job (bench/gpu/read_job.py), and what
 # skipthink's own process does while GPUs wait (bench/gpu/host.ts).
 READ = 12.7e-6
-ENCODE, SEARCH, PROBE, PLAN = 1223e-6, 144e-6, 332e-6, 169e-6
+ENCODE, SEARCH, PROBE, PLAN = 954e-6, 87e-6, 203e-6, 131e-6
 
 # A check of the FLOPs: PyTorch's training steps on one thread of a CPU, all positions supervised, milliseconds, and what
 # plain products reached there (docs/performance.md). Measured.
