@@ -2,7 +2,7 @@
 import type { WeightedSequence } from "../src/engine/engine.ts";
 import { averageBoundaries } from "../src/method/chunk/boundaries.ts";
 import { planEpoch } from "../src/method/items/batches.ts";
-import { answerItem, stageItems } from "../src/method/items/build.ts";
+import { answerItem, fullItem, stageItems } from "../src/method/items/build.ts";
 import type { EncodedRationale } from "../src/method/items/encode.ts";
 import { newGpt2Config } from "../src/students/gpt2-config.ts";
 import { newLlamaConfig } from "../src/students/llama-config.ts";
@@ -51,11 +51,12 @@ export const shapes: readonly BenchShape[] = [
 ];
 
 /**
- * `full`: every position is supervised, as in ordinary fine-tuning. `cwt`: the last quarter, all rows equally long: what not
- * computing unsupervised positions gains at most. `items`: what chunk-wise training really trains on, all items of some rationales.
+ * `full`: every position is supervised: nothing to leave out. `cwt`: the last quarter, all rows equally long: what not
+ * computing unsupervised positions gains at most. `full-items` and `items`: what the method `full` and chunk-wise training really
+ * train on, items of some rationales with their questions, of the lengths they have.
  */
-export type ItemKind = "full" | "cwt" | "items";
-export const itemKinds: readonly ItemKind[] = ["full", "cwt", "items"];
+export type ItemKind = "full" | "cwt" | "full-items" | "items";
+export const itemKinds: readonly ItemKind[] = ["full", "cwt", "full-items", "items"];
 
 export function configOf(shape: BenchShape): Record<string, unknown> {
   const { layers, width, heads, vocabularySize, time } = shape;
@@ -68,17 +69,13 @@ export function configOf(shape: BenchShape): Record<string, unknown> {
 
 /** Batches of a benchmark: the same for all sides. */
 export function batchesOf(shape: BenchShape, kind: ItemKind, count: number): WeightedSequence[][] {
-  return kind === "items"
-    ? chunkwiseBatches(shape, count)
+  return kind === "items" || kind === "full-items"
+    ? batchesOfItems(shape, kind, count)
     : Array.from({ length: count }, (_, index) => batchOf(shape, kind, index));
 }
 
 /** Batch number `index`: random tokens, equal lengths, equal weights. */
-export function batchOf(
-  shape: BenchShape,
-  kind: Exclude<ItemKind, "items">,
-  index: number,
-): WeightedSequence[] {
+export function batchOf(shape: BenchShape, kind: "full" | "cwt", index: number): WeightedSequence[] {
   const random = new RandomStream(1, `bench/${shape.name}/${kind}/${index}`);
   const given = kind === "full" ? 1 : shape.time - shape.time / 4 + 1;
   return Array.from({ length: shape.rows }, () => {
@@ -96,10 +93,14 @@ export function batchOf(
 const chunkCount = 4;
 
 /**
- * Steps of chunk-wise training on random rationales: M stage items and the answer item of each, planned by the method's own
- * code. A question takes about a quarter of the longest item, a rationale of 8 steps half of it or more.
+ * Training steps on random rationales, planned by the method's own code: the item that `full` trains on, or M stage items and the
+ * answer item of each. A question takes about a quarter of the longest item, a rationale of 8 steps half of it or more.
  */
-function chunkwiseBatches(shape: BenchShape, count: number): WeightedSequence[][] {
+function batchesOfItems(
+  shape: BenchShape,
+  kind: "full-items" | "items",
+  count: number,
+): WeightedSequence[][] {
   const random = new RandomStream(1, `bench/${shape.name}/items`);
   const unit = shape.time / 16;
   const some = (least: number, most: number): number[] =>
@@ -113,7 +114,8 @@ function chunkwiseBatches(shape: BenchShape, count: number): WeightedSequence[][
     label: [],
     rationale: [],
   };
-  const rationales = Math.ceil((count * shape.rows) / (chunkCount + 1)) + shape.rows;
+  const chunkwise = kind === "items";
+  const rationales = Math.ceil((count * shape.rows) / (chunkwise ? chunkCount + 1 : 1)) + shape.rows;
   const items = Array.from({ length: rationales }, (_, i): EncodedRationale => {
     const steps = Array.from({ length: 8 }, () => some(unit, 1.3 * unit));
     return {
@@ -123,16 +125,20 @@ function chunkwiseBatches(shape: BenchShape, count: number): WeightedSequence[][
       arrow: some(1, 1),
       answer: some(2, 3),
     };
-  }).flatMap((encoded) => [
-    ...stageItems(encoded, averageBoundaries(encoded.steps.length, chunkCount), markers),
-    answerItem(encoded, markers),
-  ]);
+  }).flatMap((encoded) =>
+    chunkwise
+      ? [
+          ...stageItems(encoded, averageBoundaries(encoded.steps.length, chunkCount), markers),
+          answerItem(encoded, markers),
+        ]
+      : [fullItem(encoded)],
+  );
   const plan = planEpoch(items, {
     seed: 1,
     epoch: 0,
     itemsPerBatch: shape.rows,
     tokensPerBatch: shape.rows * (shape.time + 1),
-    oneStagePerBatch: true,
+    oneStagePerBatch: chunkwise,
     schedule: "shuffled",
   });
   const whole = plan.filter(({ microBatches: [first] }) => first!.length === shape.rows);
