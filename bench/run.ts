@@ -1,10 +1,11 @@
 /**
- * Benchmarks: `npm run bench -- train-step`, `… generation`, `… probe`, `… profile`, `… memory`, `… search`, `… decode`, `… cost`; docs/performance.md has results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
+ * Benchmarks: `npm run bench -- train-step`, `… generation`, `… probe`, `… profile`, `… memory`, `… search`, `… decode`, `… cost`, `… inspect`; docs/performance.md has results. PyTorch's side runs under the Python named by SKIPTHINK_PYTHON (default python3).
  */
 import { parseArgs } from "node:util";
 import { benchCost } from "./cost.ts";
 import { benchDecode } from "./decode.ts";
 import { benchGeneration } from "./generation.ts";
+import { benchInspect } from "./inspect.ts";
 import { benchMemory } from "./memory.ts";
 import { benchProbe } from "./probe.ts";
 import { benchProfile } from "./profile.ts";
@@ -48,6 +49,7 @@ const benches: Record<string, () => Promise<void>> = {
       sample: Number(values.sample),
       trainingSteps: Number(values.trainingSteps),
     }),
+  inspect: () => benchInspect({ ...options, rationales: Number(values.rationales ?? 200) }),
   memory: () => benchMemory(options),
   probe: () =>
     benchProbe({

@@ -41,7 +41,7 @@ function panel({ title, points }: Curve, start: number, y: Axis): string {
   const bottom = top + panelHeight;
   const marks = points.map(({ x: value, y: height }) => {
     const [column, row] = [round(x.at(value)), round(y.at(height))];
-    const label = Number(value.toPrecision(2));
+    const label = Number(value.toPrecision(3));
     return (
       `<circle cx="${column}" cy="${row}" r="3.5" fill="#2563a8"/>` +
       `<text x="${column}" y="${bottom + 18}" text-anchor="middle">${label}</text>`
