@@ -1,9 +1,10 @@
 /** How long `skipthink inspect` takes on a student of 4 M parameters and 200 rationales, part by part; the target is three minutes on two cores. */
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import type { InspectData } from "../src/analysis/data.ts";
-import { runCli } from "../src/cli/program.ts";
 
 export interface InspectBenchOptions {
   rationales: number;
@@ -51,16 +52,10 @@ export async function benchInspect({ rationales, threads }: InspectBenchOptions)
   }
 }
 
-/** @returns what it prints on stdout */
+/** Runs the built command line (`npm run build`), as a user does. @returns what it prints on stdout */
 async function command(argv: string[]): Promise<string> {
-  let stdout = "";
-  let stderr = "";
-  const code = await runCli(argv, {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-    environment: process.env,
-    readStdin: async () => "",
+  const { stdout } = await promisify(execFile)(process.execPath, [resolve("dist/cli/main.js"), ...argv], {
+    maxBuffer: 256 * 1024 * 1024,
   });
-  if (code !== 0) throw new Error(`skipthink ${argv.join(" ")} ended with ${code}:\n${stderr}`);
   return stdout;
 }

@@ -197,16 +197,20 @@ interface StageRecord<T> {
  * Runs a stage unless its record says that it has run on the same inputs.
  * @param inputs everything the stage's result depends on; upstream stages by their inputs' hash
  * @param run writes the stage's files whole and returns what later stages need to know (small, JSON)
+ * @param needed file that the caller reads afterwards: where somebody has deleted it, the stage runs again
  */
 export async function runStage<T>(
   folder: RunFolder,
   name: string,
   inputs: unknown,
   run: (inputsHash: string) => Promise<T>,
+  needed?: string,
 ): Promise<{ result: T; hash: string; cached: boolean }> {
   const hash = hashOf(inputs);
   const record = await folder.readJson<StageRecord<T>>("stages", `${name}.json`);
-  if (record !== undefined && record.inputs === hash) return { result: record.result, hash, cached: true };
+  const isThere = needed === undefined || existsSync(join(folder.path, needed));
+  if (record !== undefined && record.inputs === hash && isThere)
+    return { result: record.result, hash, cached: true };
   const started = performance.now();
   const result = await run(hash);
   const seconds = (performance.now() - started) / 1000;

@@ -150,6 +150,19 @@ describe("single stages on that run", () => {
     for (const { stderr } of [chunked, probed, evaluated, trained]) expect(stderr).not.toMatch(/^step /m);
   });
 
+  it("measure again what somebody has deleted", async () => {
+    const samples = join(run, "eval", "samples_full.jsonl");
+    const textsIn = async (): Promise<unknown[]> =>
+      (await readFile(samples, "utf8"))
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { text: string }).text);
+    const before = await textsIn();
+    await rm(samples);
+    expect((await cli(["eval", run, "--method", "full", "--json"])).code).toBe(0);
+    expect(await textsIn()).toEqual(before);
+  });
+
   it("refuse a folder that holds no run", async () => {
     for (const command of ["chunk", "train", "probe", "eval", "report"]) {
       const { code, stderr } = await cli([command, folder]);

@@ -1,4 +1,5 @@
 /** Measures one method's student on the test split; samples go to eval/samples_<method>.jsonl. */
+import { join } from "node:path";
 import { type Evaluation, evaluateStudent, type Sample } from "../../evaluate/evaluate.ts";
 import type { MethodPlan } from "../../method/baselines/plan.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
@@ -60,6 +61,7 @@ export async function evaluateStage(
         await student.close();
       }
     },
+    join("eval", file),
   );
   if (cached) reporter.stageSkipped(title, "unchanged");
   return { result, hash, samples: await folder.readJsonLines<Sample>("eval", file) };
