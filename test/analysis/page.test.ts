@@ -29,6 +29,21 @@ describe("the inspection's page", () => {
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  it("draws shares from zero upwards, also where no token is core", () => {
+    const { core, steps, ...rest } = sampleInspection();
+    const none = renderInspection({
+      ...rest,
+      core: { ...core, byTenth: core.byTenth.map((count) => ({ ...count, core: 0, share: 0 })) },
+      steps: steps.map((one) => ({
+        ...one,
+        shares: one.shares.map((share) => ({ ...share, lossShare: 0 })),
+      })),
+    });
+    // A cosine's axis may go below zero; its ticks are no percentages.
+    expect(none).not.toMatch(/>[-−]\d+(\.\d+)?%</);
+    expect(none).toContain(">1.0%<");
+  });
+
   it("holds no script, and its policy allows its own style sheet alone", () => {
     const style = /<style>([\s\S]*?)<\/style>/.exec(page)![1]!;
     const hash = createHash("sha256").update(style).digest("base64");
