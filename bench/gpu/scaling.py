@@ -164,17 +164,15 @@ def times(options: argparse.Namespace) -> None:
 def steps(options: argparse.Namespace) -> None:
     """Where the time of a step goes, and what more items do for it."""
     rows = []
-    given = options.items_per_gpu
     for model in MODELS:
         for gpus in GPUS:
             for items in (8, 32):
-                options.items_per_gpu = items
-                one = step(model, gpus, training(model)[0] / STAGES, options)
+                given = argparse.Namespace(**{**vars(options), "items_per_gpu": items})
+                one = step(model, gpus, training(model)[0] / STAGES, given)
                 figures = (one.computing, one.updating, one.exchanging, one.reading)
                 cells = [f"{1000 * part:.0f} ms" for part in figures]
                 share = f"{100 * options.share * one.computing / one.seconds:.0f} %"
                 rows.append([model.name, model.sharding, str(gpus), str(items), *cells, share])
-    options.items_per_gpu = given
     table(
         "student | sharding | GPUs | items per GPU | computing | updating | exchanging | reading | share of the peak",
         rows,

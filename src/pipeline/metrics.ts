@@ -1,8 +1,8 @@
 /** metrics/<method>.jsonl: one line per optimizer step, and none of steps that the checkpoint in use does not know. */
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { writeTextAtomically } from "../tensor/atomic-file.ts";
+import { readFinishedJsonLines, writeJsonLines } from "./json-lines.ts";
 
 export interface TrainMetrics {
   step: number;
@@ -27,13 +27,9 @@ export async function appendMetrics(path: string, line: TrainMetrics): Promise<v
 /** Makes the file, or drops its lines after `step`: those steps are trained again. */
 export async function rewindMetrics(path: string, step: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const old = existsSync(path) ? await readFile(path, "utf8") : "";
-  const kept = old.split("\n").filter((line) => {
-    try {
-      return (JSON.parse(line) as TrainMetrics).step <= step;
-    } catch {
-      return false; // the line that a killed process did not finish
-    }
-  });
-  await writeTextAtomically(path, kept.map((line) => line + "\n").join(""));
+  const old = existsSync(path) ? await readFinishedJsonLines<TrainMetrics>(path) : [];
+  await writeJsonLines(
+    path,
+    old.filter((line) => line.step <= step),
+  );
 }

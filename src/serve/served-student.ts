@@ -46,7 +46,7 @@ export async function openServedStudent(
   return {
     student,
     tokenizer,
-    suppressTokens: markers === undefined ? [] : outsideAnswers(markers),
+    suppressTokens: outsideAnswers(markers),
     maxNewTokens: card.maxNewTokens,
     questionPrompt: (question) => asked(encodeQuestion(tokenizer, question, { encoderDecoder })),
     rawPrompt: (prompt) => asked(tokenizer.encode(prompt)),

@@ -78,8 +78,7 @@ function tenths(counts: readonly CoreCount[]): Html {
     description: `Share of core tokens by tenth of the rationale: ${counts.map(({ share }) => percent(share)).join(", ")}`,
     height: 260,
     xEnds: [0, 100],
-    // Shares from zero, also where none is above it.
-    yEnds: [0, 0.01],
+    yEnds: [0, 0],
     xFormat: (tick) => `${tickLabel(tick, 1)}%`,
     yFormat: (tick) => percent(tick),
   });

@@ -99,8 +99,7 @@ function shareChart(steps: readonly MethodSteps[], looks: MethodLook[], names: s
       description: `Core tokens' share of the loss of each optimizer step, sorted, for ${names.join(" and ")}`,
       height: 340,
       xEnds: [0, 100],
-      // Shares from zero, also where none is above it.
-      yEnds: [0, 0.01],
+      yEnds: [0, 0],
       xFormat: (tick) => `${decimal(tick)}%`,
       yFormat: (tick) => percent(tick, 0),
     }) +

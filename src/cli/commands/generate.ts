@@ -165,7 +165,7 @@ async function writeWhole(
   const [generation] = await student.generate([{ prompt, context: [] }], {
     maxNewTokens: options.maxNewTokens ?? card.maxNewTokens,
     stopTokens: [tokenizer.endOfSequence],
-    suppressTokens: markers === undefined ? [] : outsideAnswers(markers),
+    suppressTokens: outsideAnswers(markers),
     temperature: options.temperature,
     seed: options.seed,
     batchSize: 1,

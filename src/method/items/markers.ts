@@ -50,8 +50,8 @@ export function findMarkers(tokenizer: Tokenizer, count: number): Markers {
 }
 
 /** Tokens that have no place in an answer item's text: a student of short training ends its last chunk there instead of answering. */
-export function outsideAnswers({ stages, answer, endOfChunk }: Markers): number[] {
-  return [...stages, answer, endOfChunk];
+export function outsideAnswers(markers: Markers | undefined): number[] {
+  return markers === undefined ? [] : [...markers.stages, markers.answer, markers.endOfChunk];
 }
 
 /** `[m]` for m = 1 … M. @throws SkipthinkError beyond M */

@@ -31,9 +31,9 @@ export function linearScale(
 ): Scale {
   let [from, to] = [low, high];
   if (!(to > from)) {
-    // One value (or none): a domain around it, so that it sits in the middle.
-    const pad = Math.abs(from) > 0 ? Math.abs(from) * 0.5 : 1;
-    [from, to] = [from - pad, from + pad];
+    // One value: a domain around it, so that it sits in the middle. Nothing but zeros: what is counted or shared starts there.
+    const pad = Math.abs(from) * 0.5;
+    [from, to] = pad > 0 ? [from - pad, from + pad] : [0, 1];
   }
   const step = niceStep(to - from, count);
   const first = Math.floor(from / step + 1e-9);

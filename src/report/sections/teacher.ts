@@ -1,5 +1,5 @@
 /** The teacher: what its filter let through, what fell out and why, per task, and samples of each kind to look at. */
-import type { DropReason } from "../../teacher/filter.ts";
+import { type DropReason, dropReasons } from "../../teacher/filter.ts";
 import type { TeacherRecord } from "../../teacher/record.ts";
 import { type TaskStatistics, totalStatistics } from "../../teacher/statistics.ts";
 import { shareBar } from "../charts/bars.ts";
@@ -9,16 +9,19 @@ import { decimal, missing, percent } from "../numbers.ts";
 import { body, browser, counted, type PageSample, type View, withinBudget, word } from "./browsers.ts";
 import { table } from "./results.ts";
 
-/** In the order in which the filter looks for them. */
-const fates: readonly (readonly [fate: "kept" | DropReason, name: string, meaning: string])[] = [
-  ["kept", "kept", "a rationale to train on"],
-  ["truncated", "truncated", "cut off at the limit of tokens"],
-  ["empty", "empty", "no rationale in it"],
-  ["tooLong", "too long", "more characters than allowed"],
-  ["unreadable", "unreadable", "no answer could be read"],
-  ["wrong", "wrong", "another answer than the gold one"],
-  ["duplicate", "duplicate", "a text that the question has already"],
-];
+type Fate = "kept" | DropReason;
+
+const words: Record<Fate, { name: string; meaning: string }> = {
+  kept: { name: "kept", meaning: "a rationale to train on" },
+  truncated: { name: "truncated", meaning: "cut off at the limit of tokens" },
+  empty: { name: "empty", meaning: "no rationale in it" },
+  tooLong: { name: "too long", meaning: "more characters than allowed" },
+  unreadable: { name: "unreadable", meaning: "no answer could be read" },
+  wrong: { name: "wrong", meaning: "another answer than the gold one" },
+  duplicate: { name: "duplicate", meaning: "a text that the question has already" },
+};
+/** The reasons in the order in which the filter looks for them. */
+const fates: readonly Fate[] = ["kept", ...dropReasons];
 
 export function pageSamples({ samples }: TeacherRecord): { views: View[]; items: PageSample[] } {
   const items = withinBudget(
@@ -40,8 +43,8 @@ export function pageSamples({ samples }: TeacherRecord): { views: View[]; items:
   const tasks = [...new Set(samples.map(({ task }) => task))];
   const views: View[] = [
     { label: "all", items: where(() => true) },
-    ...fates.map(([fate, name]) => ({
-      label: `only ${name}`,
+    ...fates.map((fate) => ({
+      label: `only ${words[fate].name}`,
       items: where((i) => (samples[i]!.reason ?? "kept") === fate),
     })),
     ...(tasks.length < 2
@@ -68,7 +71,7 @@ export function teacherSection(
     task.questions === 0 ? missing : percent(task.covered / task.questions),
     decimal(task.wanted),
     `<b>${decimal(task.kept)}</b>`,
-    ...fates.slice(1).map(([fate]) => decimal(countOf(task, fate))),
+    ...dropReasons.map((reason) => decimal(countOf(task, reason))),
     decimal(task.missing),
     decimal(task.meanWords),
   ]);
@@ -83,7 +86,7 @@ export function teacherSection(
         "Questions",
         "With a<br>rationale",
         "Samples",
-        ...fates.map(([, name]) => escapeHtml(name[0]!.toUpperCase() + name.slice(1))),
+        ...fates.map((fate) => escapeHtml(words[fate].name[0]!.toUpperCase() + words[fate].name.slice(1))),
         "Missing",
         "Words",
       ],
@@ -103,11 +106,11 @@ export function teacherSection(
 function fateBars(all: TaskStatistics): Html {
   if (all.wanted === 0) return "";
   const rows = [
-    ...fates.map(([fate, name, meaning]) => [name, countOf(all, fate), meaning] as const),
-    ["missing", all.missing, "no complete reply yet"] as const,
+    ...fates.map((fate) => ({ ...words[fate], samples: countOf(all, fate) })),
+    { name: "missing", meaning: "no complete reply yet", samples: all.missing },
   ]
-    .filter(([, samples]) => samples > 0)
-    .map(([name, samples, meaning]) => {
+    .filter(({ samples }) => samples > 0)
+    .map(({ name, meaning, samples }) => {
       const share = samples / all.wanted;
       return (
         `<div class="bar-row"><span class="bar-name">${escapeHtml(name)}</span>` +
@@ -118,10 +121,11 @@ function fateBars(all: TaskStatistics): Html {
   return `<figure><h3>What became of the samples</h3><div class="bars">${rows.join("")}</div><figcaption>A sample falls out for the first reason that holds, in this order. Words: mean length of the kept ones.</figcaption></figure>`;
 }
 
-function nameOf(fate: "kept" | DropReason): string {
-  return fates.find(([one]) => one === fate)?.[1] ?? fate;
+/** report.json can be edited: what is no fate stands as it is. */
+function nameOf(fate: Fate): string {
+  return Object.hasOwn(words, fate) ? words[fate].name : word(fate);
 }
 
-function countOf(task: TaskStatistics, fate: "kept" | DropReason): number {
+function countOf(task: TaskStatistics, fate: Fate): number {
   return fate === "kept" ? task.kept : (task.dropped[fate] ?? 0);
 }
