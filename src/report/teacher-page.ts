@@ -1,4 +1,4 @@
-/** teach.html: an answer folder on one page, the statistics of its filter and samples to look at, in a report's style. */
+/** teach.html: an answer folder, or an import, on one page: the statistics of its filter and samples to look at, in a report's style. */
 import type { TeacherRecord } from "../teacher/record.ts";
 import { totalStatistics } from "../teacher/statistics.ts";
 import { escapeHtml, label } from "./html.ts";
@@ -12,12 +12,14 @@ import { pageStyle } from "./style.ts";
 export function renderTeacherPage(record: TeacherRecord, command: string): string {
   const samples = pageSamples(record);
   const { wanted, kept } = totalStatistics(record.tasks);
+  const { imported } = record;
+  const name = imported?.file ?? record.model;
   const header =
-    `<header><p class="kicker">skipthink teach</p><h1>${label(record.model ?? "Rationales of a teacher", 200)}</h1>` +
+    `<header><p class="kicker">skipthink teach${imported === undefined ? "" : " import"}</p><h1>${label(name ?? "Rationales of a teacher", 200)}</h1>` +
     `<p class="lede">${escapeHtml(`${decimal(kept)} rationales of ${decimal(wanted)} samples passed the filter.`)}</p>` +
     `<p class="note"><code>${label(command, 1000)}</code></p></header>`;
   return renderPage({
-    title: `${record.model ?? "teacher"}, rationales`,
+    title: `${name ?? "teacher"}, rationales`,
     style: pageStyle,
     sections: [["teacher", "Teacher"]],
     content: [header, teacherSection(record, samples)].join("\n"),

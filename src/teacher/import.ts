@@ -2,6 +2,7 @@
  * Existing rationales into the form that `distill` reads: TRL (messages; prompt and completion), Alpaca, ShareGPT, and plain
  * fields. Rows are judged as a teacher's replies are; a row without a gold answer is taken at its own word.
  */
+import { basename } from "node:path";
 import { answerMarker, goldTail, normalizeGold, readAnswer } from "../tasks/answers/answers.ts";
 import type { AnswerKind, Problem } from "../tasks/problem.ts";
 import { isRecord } from "../tasks/read/jsonl.ts";
@@ -12,7 +13,7 @@ import { inputError } from "../util/errors.ts";
 import type { TeachConfig } from "./config.ts";
 import { cutAnswer } from "./conversation.ts";
 import { SampleFilter } from "./filter.ts";
-import type { TaskOutput } from "./output.ts";
+import type { ImportOrigin, TaskOutput } from "./output.ts";
 import { splitReasoning } from "./reply.ts";
 import { StatisticsCounter } from "./statistics.ts";
 
@@ -39,11 +40,7 @@ export interface ImportOptions {
 }
 
 export interface Imported extends TaskOutput {
-  form: ImportForm;
-  /** Rows that hold no question with one reply, by reason. */
-  skipped: Record<string, number>;
-  /** Gold answers came from the rationales themselves. */
-  ownAnswers: boolean;
+  origin: ImportOrigin & { form: ImportForm };
 }
 
 interface Turn {
@@ -110,7 +107,8 @@ export async function importRationales(options: ImportOptions): Promise<Imported
       "Give another --form, --answer-kind or --answer field.",
     );
   }
-  return { ...output, form, skipped, ownAnswers: options.answer === undefined };
+  const file = basename(options.path);
+  return { ...output, origin: { file, form, skipped, ownAnswers: options.answer === undefined } };
 }
 
 function guessForm(row: Record<string, unknown>, { path, question }: ImportOptions): ImportForm {

@@ -1,6 +1,6 @@
 /** The files that come of it: kept rationales as `distill` reads them, dropped samples with their reason, the statistics. */
-import { join } from "node:path";
-import { stageFile } from "../tensor/atomic-file.ts";
+import { basename, join } from "node:path";
+import { stageFile, writeTextAtomically } from "../tensor/atomic-file.ts";
 import type { DropReason } from "./filter.ts";
 import type { TaskStatistics } from "./statistics.ts";
 
@@ -25,8 +25,20 @@ export interface DroppedRow extends KeptRow {
   text: string;
 }
 
-/** Of the filter, per task: `{ tasks: TaskStatistics[] }`. */
+/** Of the filter, per task: `{ tasks: TaskStatistics[] }`; of an import, where it came from beside them. */
 export const statisticsName = "statistics.json";
+
+/** Where imported rationales came from, and what was left out before the filter saw it. */
+export interface ImportOrigin {
+  /** Name of the file that was read. */
+  file: string;
+  /** Form of its rows, e.g. `alpaca`. */
+  form: string;
+  /** Rows that hold no question with one reply, by reason; they are no samples. */
+  skipped: Record<string, number>;
+  /** Gold answers came from the rationales themselves. */
+  ownAnswers: boolean;
+}
 
 export interface TaskOutput {
   kept: KeptRow[];
@@ -49,12 +61,30 @@ export async function writeOutputs(folder: string, outputs: readonly TaskOutput[
     await writeLines(names.dropped, dropped);
     written.push(names);
   }
-  const all = { tasks: outputs.map(({ statistics }) => statistics) };
-  const staged = await stageFile(join(folder, statisticsName), (handle) =>
-    handle.writeFile(`${JSON.stringify(all, null, 2)}\n`),
+  await writeStatistics(
+    join(folder, statisticsName),
+    outputs.map(({ statistics }) => statistics),
   );
-  await staged.commit();
   return written;
+}
+
+/** Writes what came of an import beside the file of its rationales. */
+export async function writeImport(
+  files: ImportFiles,
+  { kept, dropped, statistics }: TaskOutput,
+  origin: ImportOrigin,
+): Promise<void> {
+  await writeLines(files.rationales, kept);
+  await writeLines(files.dropped, dropped);
+  await writeStatistics(files.statistics, [statistics], origin);
+}
+
+async function writeStatistics(
+  path: string,
+  tasks: readonly TaskStatistics[],
+  imported?: ImportOrigin,
+): Promise<void> {
+  await writeTextAtomically(path, `${JSON.stringify({ tasks, imported }, null, 2)}\n`);
 }
 
 export function outputPaths(folder: string, task: string): WrittenTask {
@@ -62,6 +92,23 @@ export function outputPaths(folder: string, task: string): WrittenTask {
     task,
     rationales: join(folder, "rationales", `${task}.jsonl`),
     dropped: join(folder, "dropped", `${task}.jsonl`),
+  };
+}
+
+export interface ImportFiles extends WrittenTask {
+  statistics: string;
+  page: string;
+}
+
+/** @param rationales the file that the user named; the others have its name with another ending */
+export function importFiles(rationales: string): ImportFiles {
+  const stem = rationales.replace(/\.jsonl$/i, "");
+  return {
+    task: basename(stem),
+    rationales,
+    dropped: `${stem}.dropped.jsonl`,
+    statistics: `${stem}.${statisticsName}`,
+    page: `${stem}.html`,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * What an answer folder tells about itself, for reports: the statistics of its filter and some samples of each fate. The
- * folder is a user's, so everything in it is checked, and what does not fit is left out.
+ * What an answer folder, or an import, tells about itself, for reports: the statistics of its filter and some samples of each
+ * fate. The files are a user's, so everything in them is checked, and what does not fit is left out.
  */
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { z } from "zod";
 import { readTable } from "../tasks/read/table.ts";
 import { SkipthinkError } from "../util/errors.ts";
 import { type DropReason, dropReasons } from "./filter.ts";
-import { outputPaths, statisticsName } from "./output.ts";
+import { type ImportOrigin, importFiles, outputPaths, statisticsName, type WrittenTask } from "./output.ts";
 import type { TaskStatistics } from "./statistics.ts";
 
 /** Samples of one task and one fate (kept, or dropped for one reason) that a report shows. */
@@ -40,6 +40,8 @@ export interface TeacherSample {
 export interface TeacherRecord {
   /** Name of the model that was asked; undefined where the samples do not say. */
   model?: string;
+  /** Of an import alone. */
+  imported?: ImportOrigin;
   tasks: TaskStatistics[];
   /** The first of each task and fate. */
   samples: TeacherSample[];
@@ -61,6 +63,14 @@ const statisticsSchema = z.object({
       }),
     )
     .max(10_000),
+  imported: z
+    .object({
+      file: z.string(),
+      form: z.string(),
+      skipped: z.record(z.string(), count),
+      ownAnswers: z.boolean(),
+    })
+    .optional(),
 });
 const rowSchema = z.object({
   id: z.string(),
@@ -75,26 +85,48 @@ const rowSchema = z.object({
 });
 
 /**
- * The record of the answer folder that a training file was written into.
+ * The record of the answer folder that a training file was written into, or of its import.
  * @param trainFile the file a run trains on, e.g. `teacher/qwen/rationales/gsm8k.jsonl`
- * @returns that task alone; undefined for a file that `teach` has not written
+ * @returns that task alone; undefined for a file that neither `teach` nor `teach import` has written
  */
 export async function recordOfTrainFile(trainFile: string): Promise<TeacherRecord | undefined> {
   const folder = dirname(dirname(trainFile));
   const task = basename(trainFile, ".jsonl");
-  if (outputPaths(folder, task).rationales !== join(trainFile)) return undefined;
-  const all = await readStatistics(folder);
-  const tasks = all?.filter((one) => one.task === task) ?? [];
-  return tasks.length === 0 ? undefined : await readRecord(folder, tasks);
+  if (outputPaths(folder, task).rationales === join(trainFile)) {
+    const all = await readStatistics(join(folder, statisticsName));
+    const tasks = all?.tasks.filter((one) => one.task === task) ?? [];
+    if (tasks.length > 0) return await readRecord(folder, tasks);
+  }
+  const own = await readStatistics(importFiles(trainFile).statistics);
+  const [statistics] = own?.tasks ?? [];
+  return own?.imported === undefined || statistics === undefined
+    ? undefined
+    : await readImportRecord(trainFile, statistics, own.imported);
 }
 
 /** The record of tasks of an answer folder, whose files are read for samples. */
 export async function readRecord(folder: string, tasks: readonly TaskStatistics[]): Promise<TeacherRecord> {
+  return await recordOf(tasks, (task) => outputPaths(folder, task));
+}
+
+/** @param rationales the file that was imported to, whose neighbours are read for samples */
+export async function readImportRecord(
+  rationales: string,
+  statistics: TaskStatistics,
+  imported: ImportOrigin,
+): Promise<TeacherRecord> {
+  return { imported, ...(await recordOf([statistics], () => importFiles(rationales))) };
+}
+
+async function recordOf(
+  tasks: readonly TaskStatistics[],
+  pathsOf: (task: string) => WrittenTask,
+): Promise<TeacherRecord> {
   const samples: TeacherSample[] = [];
   let model: string | undefined;
   for (const statistics of tasks.slice(0, sampledTasks)) {
     const { task } = statistics;
-    const paths = outputPaths(folder, task);
+    const paths = pathsOf(task);
     for (const [path, wanted] of [
       [paths.rationales, { kept: statistics.kept }],
       [paths.dropped, statistics.dropped],
@@ -108,12 +140,11 @@ export async function readRecord(folder: string, tasks: readonly TaskStatistics[
   return { ...(model === undefined ? {} : { model }), tasks: [...tasks], samples };
 }
 
-async function readStatistics(folder: string): Promise<TaskStatistics[] | undefined> {
-  const path = join(folder, statisticsName);
+async function readStatistics(path: string): Promise<z.infer<typeof statisticsSchema> | undefined> {
   if (!existsSync(path)) return undefined;
   try {
     if ((await stat(path)).size > largestStatistics) return undefined;
-    return statisticsSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data?.tasks;
+    return statisticsSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
     // Some other program's file of that name.
     return undefined;

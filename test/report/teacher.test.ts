@@ -90,6 +90,26 @@ describe("the teacher in the report", () => {
     }
   });
 
+  it("says of an import where it came from and what was left out, escaped", () => {
+    const { model: _model, ...written } = record();
+    const imported = {
+      file: "alpaca.json",
+      form: "alpaca",
+      skipped: { "several questions in one row": 1200, [hostileText]: 1 },
+      ownAnswers: true,
+    };
+    const html = renderTeacherPage({ ...written, imported }, "skipthink teach import alpaca.json");
+    expect(html).toContain('<p class="kicker">skipthink teach import</p><h1>alpaca.json</h1>');
+    expect(html).toContain("imported from <strong>alpaca.json</strong>, read as alpaca. Of 117 samples");
+    expect(html).toContain("1,200 × several questions in one row; 1 × &lt;/script&gt;");
+    expect(html).toContain("each rationale's own answer was taken");
+    expect(html).not.toContain("<img");
+    const plain = { ...imported, skipped: {}, ownAnswers: false };
+    const without = renderTeacherPage({ ...written, imported: plain }, "skipthink teach import alpaca.json");
+    expect(without).not.toContain("left out before");
+    expect(without).not.toContain("own answer");
+  });
+
   it("has a page of its own, also of a folder without samples", () => {
     const html = renderTeacherPage(record(), "skipthink teach --out teacher/qwen");
     expect(html).toContain("94 rationales of 117 samples passed the filter.");

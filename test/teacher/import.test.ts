@@ -51,7 +51,7 @@ describe("the form of", () => {
     ["fields", { question, rationale: text }],
   ])("%s is told from the row", async (form, row) => {
     const result = await imported([row]);
-    expect(result).toMatchObject({ form, ownAnswers: true, skipped: {} });
+    expect(result.origin).toEqual({ file: "rows.json", form, ownAnswers: true, skipped: {} });
     expect(result.kept).toEqual([
       { id: "row-1", question, answer: "8", rationale: "3 + 5 = 8.", predicted: "8", sample: 1 },
     ]);
@@ -94,7 +94,7 @@ it("rows are judged by their gold answer", async () => {
     ["3 + 5 = 8.", 6],
   ]);
   expect(result.dropped.map(({ reason }) => reason)).toEqual(["duplicate", "wrong", "unreadable"]);
-  expect(result.skipped).toEqual({ "question or reply is empty": 1 });
+  expect(result.origin).toMatchObject({ skipped: { "question or reply is empty": 1 }, ownAnswers: false });
   expect(result.statistics).toMatchObject({ questions: 1, wanted: 6, kept: 3, covered: 1 });
 });
 
@@ -110,7 +110,7 @@ it("conversations that are not one question with one reply are left out and coun
     [turn("user", "other"), turn("assistant", "no number")],
   ].map((messages) => ({ messages }));
   const result = await imported(rows);
-  expect(result.skipped).toEqual({
+  expect(result.origin.skipped).toEqual({
     "several questions in one row": 1,
     "turns of tools or other speakers": 1,
     "no question with a reply": 1,
@@ -126,6 +126,6 @@ it.skipIf(real === undefined)("a real Alpaca file (skipped without the shared da
   const path = real!;
   const rows = JSON.parse(await readFile(path, "utf8")) as unknown[];
   const result = await imported([], { path });
-  expect(result.form).toBe("alpaca");
+  expect(result.origin.form).toBe("alpaca");
   expect(result.kept.length).toBeGreaterThan(0.95 * rows.length);
 });

@@ -1,10 +1,11 @@
-/** `skipthink teach show`: kept and dropped samples of an answer folder, to look at. */
+/** `skipthink teach show`: kept and dropped samples of an answer folder, or of an import, to look at. */
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Command, Option } from "commander";
 import { readTable } from "../../tasks/read/table.ts";
 import { dropReasons } from "../../teacher/filter.ts";
+import { importFiles } from "../../teacher/output.ts";
 import { inputError } from "../../util/errors.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { stripControlCharacters, toOneLine } from "../terminal/sanitize.ts";
@@ -21,7 +22,7 @@ export function registerTeachShow(teach: Command, io: CliIo): void {
   teach
     .command("show")
     .description("look at samples that were kept or dropped")
-    .argument("<folder>", "folder that teach has written")
+    .argument("<folder>", "folder that teach has written, or file that import has")
     .addOption(
       new Option("--reason <reason>", "samples dropped for it (default: kept ones)").choices(dropReasons),
     )
@@ -30,25 +31,33 @@ export function registerTeachShow(teach: Command, io: CliIo): void {
     .option("--json", "print one JSON object on stdout")
     .addHelpText("after", "\nExample:\n  $ skipthink teach show teacher/qwen --reason wrong --limit 10")
     .action(async (folder: string, options: ShowOptions) => {
-      const part = join(folder, options.reason === undefined ? "rationales" : "dropped");
-      if (!existsSync(part)) {
-        throw inputError(
-          "that folder holds no rationales of a teacher",
-          { file: folder },
-          "Give the --out folder of skipthink teach.",
-        );
-      }
-      const files = (await readdir(part)).filter((name) => name.endsWith(".jsonl")).sort();
       const shown: Record<string, unknown>[] = [];
-      for (const file of files) {
-        const task = basename(file, ".jsonl");
+      for (const { task, path } of await sampleFiles(folder, options.reason !== undefined)) {
         if (options.task !== undefined && options.task !== task) continue;
-        for (const row of await firstRows(join(part, file), options)) shown.push({ task, ...row });
+        for (const row of await firstRows(path, options)) shown.push({ task, ...row });
       }
       if (options.json) printJson(io, { samples: shown });
       else for (const row of shown) io.stdout.write(`${describe(row)}\n\n`);
       if (shown.length === 0) io.stderr.write("there are no such samples\n");
     });
+}
+
+async function sampleFiles(place: string, dropped: boolean): Promise<{ task: string; path: string }[]> {
+  const part = join(place, dropped ? "dropped" : "rationales");
+  if (existsSync(part)) {
+    const names = (await readdir(part)).filter((name) => name.endsWith(".jsonl")).sort();
+    return names.map((name) => ({ task: basename(name, ".jsonl"), path: join(part, name) }));
+  }
+  const found = await stat(place).catch(() => undefined);
+  const files = importFiles(place);
+  if (found?.isFile() && existsSync(files.dropped)) {
+    return [{ task: files.task, path: dropped ? files.dropped : files.rationales }];
+  }
+  throw inputError(
+    "no rationales of a teacher are there",
+    { file: place },
+    "Give what was --out of skipthink teach or of skipthink teach import.",
+  );
 }
 
 async function firstRows(path: string, { reason, limit }: ShowOptions): Promise<Record<string, unknown>[]> {

@@ -1,5 +1,6 @@
 /** The teacher: what its filter let through, what fell out and why, per task, and samples of each kind to look at. */
 import { type DropReason, dropReasons } from "../../teacher/filter.ts";
+import type { ImportOrigin } from "../../teacher/output.ts";
 import type { TeacherRecord } from "../../teacher/record.ts";
 import { type TaskStatistics, totalStatistics } from "../../teacher/statistics.ts";
 import { shareBar } from "../charts/bars.ts";
@@ -59,11 +60,15 @@ export function pageSamples({ samples }: TeacherRecord): { views: View[]; items:
 
 /** @param page the same record's samples */
 export function teacherSection(
-  { model, tasks, samples }: TeacherRecord,
+  { model, imported, tasks, samples }: TeacherRecord,
   page: { views: View[]; items: PageSample[] },
 ): Html {
   const all = totalStatistics(tasks);
   const by = model === undefined ? "a teacher" : `<strong>${label(model)}</strong>`;
+  const source =
+    imported === undefined
+      ? `written by ${by}`
+      : `imported from <strong>${label(imported.file)}</strong>, read as ${label(imported.form)}`;
   const shown = tasks.slice(0, maxTableRows);
   const rows = (tasks.length < 2 ? shown : [...shown, all]).map((task) => [
     label(task.task),
@@ -77,8 +82,9 @@ export function teacherSection(
   ]);
   return (
     `<section id="teacher"><h2>Teacher</h2>` +
-    `<p>The rationales were written by ${by}. Of ${decimal(all.wanted)} samples, ${decimal(all.kept)} were kept: ` +
+    `<p>The rationales were ${source}. Of ${decimal(all.wanted)} samples, ${decimal(all.kept)} were kept: ` +
     `${percent(all.questions === 0 ? undefined : all.covered / all.questions)} of the ${decimal(all.questions)} questions have at least one.</p>` +
+    (imported === undefined ? "" : importNotes(imported)) +
     table(
       "Samples by what became of them",
       [
@@ -99,6 +105,23 @@ export function teacherSection(
       : browser("samples", "Samples of the teacher", page, `<h3>Samples, kept and dropped</h3>`) +
         cutNote(page.items.length, samples.length, "samples")) +
     `</section>`
+  );
+}
+
+/** What the filter never saw, and what it judged by where the file has no gold answers. */
+function importNotes({ skipped, ownAnswers }: ImportOrigin): Html {
+  const reasons = Object.entries(skipped);
+  const shown = reasons.slice(0, maxTableRows);
+  return (
+    (ownAnswers
+      ? `<p class="note">No gold answers were given: each rationale's own answer was taken, and the first one where several of a question disagree.</p>`
+      : "") +
+    (shown.length === 0
+      ? ""
+      : `<p class="note">Rows left out before the filter: ${shown
+          .map(([reason, rows]) => `${decimal(rows)} × ${label(reason)}`)
+          .join("; ")}.</p>`) +
+    cutNote(shown.length, reasons.length, "reasons")
   );
 }
 
