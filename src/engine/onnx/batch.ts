@@ -18,6 +18,12 @@ export function sequenceLength(sequence: TokenSequence): number {
   return sequence.prompt.length + sequence.context.length + sequence.target.length;
 }
 
+/** @throws RangeError for a sequence that gives or asks for nothing */
+export function checkSequence(given: number, targets: number, index: number): void {
+  if (given === 0 || targets === 0)
+    throw new RangeError(`sequence ${index} needs at least one given and one target token`);
+}
+
 /** @param after also predict from the last target token (its target is a dummy 0) */
 export function denseBatch(
   sequences: readonly TokenSequence[],
@@ -31,9 +37,7 @@ export function denseBatch(
   const ids = new Int32Array(rows * time);
   sequences.forEach((sequence, row) => {
     const given = sequence.prompt.length + sequence.context.length;
-    if (given === 0 || sequence.target.length === 0) {
-      throw new RangeError(`sequence ${row} needs at least one given and one target token`);
-    }
+    checkSequence(given, sequence.target.length, row);
     let column = row * time;
     const end = column + lengths[row]!;
     for (const part of [sequence.prompt, sequence.context, sequence.target]) {

@@ -24,16 +24,21 @@ export function batchSequences(
     : denseBatch(sequences, options);
 }
 
-/** Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them. */
+/**
+ * Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them.
+ * @param options.trees rows are token trees, as src/engine/onnx/prefix-tree.ts makes them (decoder-only families)
+ */
 export function forwardSequences(
   graph: Graph,
   family: StudentFamily,
   parameter: (name: string) => Value,
+  options: { trees?: boolean } = {},
 ): SequenceInputs {
   if (isEncoderDecoder(family)) return forwardPairs(graph, family, parameter);
+  const { trees = false } = options;
   const ids = graph.input("ids", "int32", ["batch", "time"]);
-  const positions = graph.input("positions", "int32", ["time"]);
-  const mask = graph.input("mask", "float32", ["time", "time"]);
+  const positions = graph.input("positions", "int32", trees ? ["batch", "time"] : ["time"]);
+  const mask = graph.input("mask", "float32", trees ? ["batch", 1, "time", "time"] : ["time", "time"]);
   const supervised = graph.input("supervised", "int32", ["supervised"]);
   const targets = graph.input("targets", "int32", ["supervised"]);
   const attend = fullAttention(family.shape, ids, mask);

@@ -1,17 +1,24 @@
-/** Log-likelihood of given tokens: one forward pass per sequence, several sequences per run. */
+/** Log-likelihood of given tokens: several sequences per run, beginnings that they share read once. */
 import { Graph } from "../../graph/graph.ts";
 import { subtract } from "../../graph/operators/elementwise.ts";
 import { addAtColumns, gatherColumns, selectColumns } from "../../graph/operators/layout.ts";
 import { logSoftmax } from "../../graph/operators/neural.ts";
 import { argmaxLast, unsqueeze } from "../../graph/operators/reduce.ts";
-import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
+import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { EngineCounters, ScoreOptions, SequenceScore, TokenSequence } from "../engine.ts";
-import { lengthBatches, sequenceLength } from "./batch.ts";
+import { lengthBatches, type SequenceBatch, sequenceLength } from "./batch.ts";
 import { batchSequences, forwardSequences, parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
+import { buildTrees, type TokenTree, treeBatch } from "./prefix-tree.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
 const defaultTokensPerBatch = 8192;
+/** A longer tree would need much memory for its attention. */
+const longestTree = 1024;
+/** What a token costs for each unit of the student's width, where a pair of tokens in attention costs 1. */
+const pairsPerToken = 2;
+/** What a row of a batch is: one sequence, or several that begin alike. */
+type Layout = "rows" | "trees";
 /** Subtracted from a logit, it is the smallest; far from where float32 ends. */
 const outOfReach = 1e30;
 
@@ -20,8 +27,8 @@ export class Scorer {
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  /** With and without alternatives: every node of a graph is computed, asked for or not. */
-  private readonly sessions = new Map<boolean, Session>();
+  /** By layout, with and without alternatives: every node of a graph is computed, asked for or not. */
+  private readonly sessions = new Map<string, Session>();
 
   constructor(family: StudentFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
     this.family = family;
@@ -30,55 +37,68 @@ export class Scorer {
     this.counters = counters;
   }
 
-  /** Scores in the order of `sequences`; inside, sequences of similar length share a run. */
+  /** Scores in the order of `sequences`; inside, sequences of similar length share a run, and what they begin with is read once. */
   async score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<SequenceScore[]> {
-    const alternatives = options.alternatives ?? false;
-    const session = await this.session(alternatives);
-    const alsoTokens = options.alsoTokens ?? [];
-    const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
+    const maxTokens = options.maxTokensPerBatch ?? defaultTokensPerBatch;
     const scores: SequenceScore[] = new Array(sequences.length);
-    const batches = lengthBatches(
-      sequences.map(sequenceLength),
-      options.maxTokensPerBatch ?? defaultTokensPerBatch,
-    );
-    for (const indices of batches) {
-      const batch = indices.map((index) => sequences[index]!);
-      const dense = batchSequences(this.family, batch, { after: true });
-      const feeds = { ...Object.fromEntries(this.store.weights), ...dense.feeds };
-      const results = await run(
-        session,
-        { ...feeds, alsoTokens: alsoTensor },
-        { logProbabilities: null, argmax: null, also: null, ...(alternatives ? { bestOther: null } : {}) },
-      );
-      const logProbabilities = dataOf(results.logProbabilities!);
-      const argmax = results.argmax!.data as BigInt64Array;
-      const also = dataOf(results.also!);
-      const bestOther = results.bestOther?.data as BigInt64Array | undefined;
+    const { alone, trees } = this.shareBeginnings(sequences, maxTokens);
+    const lengths = alone.map((index) => sequenceLength(sequences[index]!));
+    for (const batch of lengthBatches(lengths, maxTokens)) {
+      const indices = batch.map((i) => alone[i]!);
+      const members = indices.map((index) => sequences[index]!);
+      const dense = batchSequences(this.family, members, { after: true });
+      const results = await this.runBatch(dense, "rows", options);
       indices.forEach((index, row) => {
-        const sequence = sequences[index]!;
-        const from = dense.offsets[row]!;
-        const length = sequence.target.length;
-        scores[index] = {
-          logProbabilities: logProbabilities.slice(from, from + length),
-          isArgmax: Uint8Array.from(sequence.target, (token, i) =>
-            Number(argmax[from + i]) === token ? 1 : 0,
-          ),
-          alsoLogProbabilities: alsoTokens.map((_, column) =>
-            Float32Array.from(
-              { length: length + 1 },
-              (_, i) => also[(from + i) * alsoTokens.length + column]!,
-            ),
-          ),
-          ...(bestOther === undefined
-            ? {}
-            : { alternatives: Int32Array.from(bestOther.subarray(from, from + length), Number) }),
-        };
+        const first = dense.offsets[row]!;
+        scores[index] = readScore(sequences[index]!, (i) => first + i, results, options);
       });
-      this.counters.forwardPasses += 1;
-      this.counters.scoredSequences += batch.length;
-      this.counters.scoredTokens += dense.tokens;
+      this.counters.scoredSequences += indices.length;
+    }
+    const treeLengths = trees.map(({ tokens }) => tokens.length);
+    for (const batch of lengthBatches(treeLengths, maxTokens)) {
+      const rows = batch.map((i) => trees[i]!);
+      const dense = treeBatch(rows, sequences);
+      const results = await this.runBatch(dense, "trees", options);
+      dense.indices.forEach((index, member) => {
+        const places = dense.places[member]!;
+        scores[index] = readScore(sequences[index]!, (i) => places[i]!, results, options);
+      });
+      this.counters.scoredSequences += dense.indices.length;
     }
     return scores;
+  }
+
+  /** Which sequences are read on their own, and the trees of the others. */
+  private shareBeginnings(
+    sequences: readonly TokenSequence[],
+    maxTokens: number,
+  ): { alone: number[]; trees: TokenTree[] } {
+    if (isEncoderDecoder(this.family) || sequences.length < 2)
+      return { alone: [...sequences.keys()], trees: [] };
+    const trees = buildTrees(sequences, {
+      perToken: pairsPerToken * this.family.shape.width,
+      longest: Math.min(maxTokens, longestTree),
+    });
+    const shared = trees.filter(({ members }) => members.length > 1);
+    const single = trees.filter(({ members }) => members.length === 1);
+    return { alone: single.map(({ members }) => members[0]!.index).sort((a, b) => a - b), trees: shared };
+  }
+
+  private async runBatch(
+    { feeds, tokens }: Pick<SequenceBatch, "feeds" | "tokens">,
+    layout: Layout,
+    { alternatives = false, alsoTokens = [] }: ScoreOptions,
+  ): Promise<Record<string, Tensor>> {
+    const session = await this.session(layout, alternatives);
+    const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
+    const results = await run(
+      session,
+      { ...Object.fromEntries(this.store.weights), ...feeds, alsoTokens: alsoTensor },
+      { logProbabilities: null, argmax: null, also: null, ...(alternatives ? { bestOther: null } : {}) },
+    );
+    this.counters.forwardPasses += 1;
+    this.counters.scoredTokens += tokens;
+    return results;
   }
 
   async close(): Promise<void> {
@@ -86,19 +106,22 @@ export class Scorer {
     this.sessions.clear();
   }
 
-  private async session(alternatives: boolean): Promise<Session> {
-    let session = this.sessions.get(alternatives);
+  private async session(layout: Layout, alternatives: boolean): Promise<Session> {
+    const key = `${layout}${alternatives ? " with alternatives" : ""}`;
+    let session = this.sessions.get(key);
     if (session === undefined) {
-      session = await createSession(this.build(alternatives), "score", this.threads);
-      this.sessions.set(alternatives, session);
+      session = await createSession(this.build(layout, alternatives), "score", this.threads);
+      this.sessions.set(key, session);
     }
     return session;
   }
 
-  private build(alternatives: boolean): Graph {
+  private build(layout: Layout, alternatives: boolean): Graph {
     const graph = new Graph();
     const parameters = parameterInputs(graph, this.family);
-    const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!);
+    const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!, {
+      trees: layout === "trees",
+    });
     const alsoTokens = graph.input("alsoTokens", "int32", ["also"]);
     const logProbabilities = logSoftmax(logits);
     graph.output(gatherColumns(logProbabilities, targets), "logProbabilities");
@@ -110,4 +133,30 @@ export class Scorer {
     }
     return graph;
   }
+}
+
+/** @param placeOf row of the results that predicts target token i; at i = target length, what comes after the end */
+function readScore(
+  { target }: TokenSequence,
+  placeOf: (i: number) => number,
+  results: Record<string, Tensor>,
+  { alternatives = false, alsoTokens = [] }: ScoreOptions,
+): SequenceScore {
+  const logProbabilities = dataOf(results.logProbabilities!);
+  const argmax = results.argmax!.data as BigInt64Array;
+  const also = dataOf(results.also!);
+  const bestOther = results.bestOther?.data as BigInt64Array | undefined;
+  return {
+    logProbabilities: Float32Array.from(target, (_, i) => logProbabilities[placeOf(i)]!),
+    isArgmax: Uint8Array.from(target, (token, i) => (Number(argmax[placeOf(i)]) === token ? 1 : 0)),
+    alsoLogProbabilities: alsoTokens.map((_, column) =>
+      Float32Array.from(
+        { length: target.length + 1 },
+        (_, i) => also[placeOf(i) * alsoTokens.length + column]!,
+      ),
+    ),
+    ...(alternatives
+      ? { alternatives: Int32Array.from(target, (_, i) => Number(bestOther![placeOf(i)])) }
+      : {}),
+  };
 }
