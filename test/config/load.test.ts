@@ -121,6 +121,11 @@ describe("loadRecipe: overrides", () => {
     const error = await failure(load("task: {}\ntrain:\n  learningRate: 0.1\n", ["train.learningRate=fast"]));
     expect(error.place).toEqual({ file: "command line", line: undefined, key: "train.learningRate" });
     expect((await failure(load("task: {}\n", ["seeed=3"]))).remedy).toBe('Did you mean "seed"?');
+    const around = await failure(load("task: {}\ntrain:\n  learningRate: 0.1\n", ["train.budge.amount=3"]));
+    expect(around).toMatchObject({
+      place: { file: "command line", line: undefined, key: "train.budge" },
+      remedy: 'Did you mean "train.budget"?',
+    });
   });
 
   it.each(["seed", "=3", "a..b=1", "__proto__.polluted=1", "name=[", "seed.x=1"])(
@@ -136,12 +141,14 @@ describe("loadRecipe: overrides", () => {
 describe("loadRecipe: paths", () => {
   const recipeText = `data: { train: '\${DATA:-../d}/train.jsonl', test: test.jsonl }\nstudent: { model: my-model }\n`;
 
-  it("start from the recipe's folder; builtin names stay", async () => {
+  it("start from the recipe's folder; builtin names and models of the hub stay", async () => {
     const { recipe } = await load(recipeText);
     expect(recipe.data?.train).toBe(join(folder, "../d/train.jsonl"));
     expect(recipe.data?.test).toBe(join(folder, "test.jsonl"));
     expect(recipe.student.model).toBe(join(folder, "my-model"));
     expect((await load("task: {}\n")).recipe.student.model).toBe("builtin:base");
+    const hub = await load("task: {}\nstudent: { model: hf:owner/name@main }\n");
+    expect(hub.recipe.student.model).toBe("hf:owner/name@main");
   });
 
   it("have variables filled in; an empty one takes the default", async () => {
@@ -165,8 +172,62 @@ describe("loadRecipe: paths", () => {
     expect(elsewhere.place.key).toBe("name");
   });
 
+  it("in axes of the experiment are paths of the recipe; other overrides stay as they are", async () => {
+    const { recipe } = await load(
+      `${recipeText}experiment:
+  axes:
+    task:
+      own:
+        - data.train=\${DATA:-../d}/own.jsonl
+        - data.test=/tests/own.jsonl
+        - student.model=builtin:base
+        - chunk.count=5
+      whole: ['data={train: "\${DATA:-../d}/a: #1.jsonl", test: b.jsonl, devShare: 0.2}', data.dev=null]
+`,
+      [],
+      { environment: { DATA: "/data" } },
+    );
+    expect(recipe.experiment?.axes.task).toEqual({
+      own: [
+        'data.train="/data/own.jsonl"',
+        "data.test=/tests/own.jsonl",
+        "student.model=builtin:base",
+        "chunk.count=5",
+      ],
+      whole: [
+        `data={"train":"/data/a: #1.jsonl","test":${JSON.stringify(join(folder, "b.jsonl"))},"devShare":0.2}`,
+        "data.dev=null",
+      ],
+    });
+    const cell = await load(recipeText, recipe.experiment!.axes.task!.whole);
+    expect(cell.recipe.data?.train).toBe("/data/a: #1.jsonl");
+    expect(cell.recipe.data?.test).toBe(join(folder, "b.jsonl"));
+  });
+
+  it("in axes of the command line start from the working folder", async () => {
+    const set = "experiment.axes.task={here: [data.train=here.jsonl]}";
+    const { recipe } = await load(recipeText, [set]);
+    expect(recipe.experiment?.axes.task).toEqual({ here: ['data.train="/working/here.jsonl"'] });
+  });
+
+  it("in axes are refused with their place where something is wrong", async () => {
+    const axis = (override: string) =>
+      load(`task: {}\nexperiment: { axes: { a: { b: ['${override}'] } } }\n`);
+    const place = { file: expect.stringMatching(/recipe-\d+\.yaml$/), key: "experiment.axes.a.b.0" };
+    const unset = await failure(axis(`data.train=\${NOWHERE}/a.jsonl`));
+    expect(unset).toMatchObject({ message: "environment variable NOWHERE is not set", place });
+    const elsewhere = await failure(axis(`name=\${HOME}`));
+    expect(elsewhere).toMatchObject({ message: expect.stringMatching(/only where a path/), place });
+    const beside = await failure(axis(`data={train: a.jsonl, format: "\${HOME}"}`));
+    expect(beside).toMatchObject({ message: expect.stringMatching(/only where a path/), place });
+    // A brace ends a value inside braces unless it stands in quotes.
+    const unquoted = await failure(axis(`data={train: \${DATA:-d}/a.jsonl}`));
+    expect(unquoted).toMatchObject({ place: { file: place.file, key: "data" } });
+    expect(unquoted.remedy).toBe("Put the value in quotes.");
+  });
+
   it("come back the same from the resolved text", async () => {
-    const first = await load(recipeText, ["methods=[stt]"]);
+    const first = await load(recipeText, ["methods=[stt]", "experiment.axes.a={b: [data.train=c.jsonl]}"]);
     const second = await load(first.resolvedYaml, [], { workingFolder: "/elsewhere" });
     expect(second.recipe).toEqual(first.recipe);
     expect(second.resolvedYaml).toBe(first.resolvedYaml);

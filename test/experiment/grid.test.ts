@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { budgetOverrides, gridCells } from "../../src/experiment/grid.ts";
 import { experimentSchema } from "../../src/pipeline/config/experiment.ts";
+import { loadRecipe } from "../../src/pipeline/config/load.ts";
 
 const experiment = experimentSchema.parse({
   seeds: [1, 2],
@@ -28,6 +32,26 @@ describe("gridCells", () => {
       overrides: [...cells[0]!.overrides, "methods=[full]"],
       follows: { id: cells[0]!.id, equal: { unit: "trainedTokens", as: "cwt-sbc" } },
     });
+  });
+
+  it("keeps paths of an axis with the recipe, though a cell's overrides count as the command line's", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "skipthink-grid-"));
+    try {
+      const path = join(folder, "grid.yaml");
+      const axis = `{ near: [data.train=near.jsonl], far: ['data.train="\${FAR:-/far}/far.jsonl"'] }`;
+      await writeFile(
+        path,
+        `data: { train: own.jsonl }\nexperiment: { seeds: [1], axes: { set: ${axis} } }\n`,
+      );
+      const load = { environment: {}, workingFolder: "/elsewhere" };
+      const { recipe } = await loadRecipe(path, [], load);
+      const trains: (string | undefined)[] = [];
+      for (const { overrides } of gridCells(recipe.experiment!))
+        trains.push((await loadRecipe(path, overrides, load)).recipe.data?.train);
+      expect(trains).toEqual([join(folder, "near.jsonl"), "/far/far.jsonl"]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("runs only the values and seeds that are asked for", () => {

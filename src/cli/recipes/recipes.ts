@@ -2,6 +2,7 @@
 import { access, constants, copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { loadRecipe } from "../../pipeline/config/load.ts";
+import { isPath } from "../../pipeline/config/paths.ts";
 import type { Recipe } from "../../pipeline/config/schema.ts";
 import { shippedRecipeNames, shippedRecipePath } from "../../pipeline/config/shipped.ts";
 import { inputError, SkipthinkError } from "../../util/errors.ts";
@@ -78,16 +79,15 @@ export async function validateRecipe(
 ): Promise<RecipeValidation> {
   const { recipe, source, resolvedYaml } = await loadRecipe(pathOrName, overrides);
   const { data, student } = recipe;
-  const builtin = student.model?.startsWith("builtin:") ?? true;
   const named: [string, string | null | undefined][] = [
     ["data.train", data?.train],
     ["data.dev", data?.dev],
     ["data.test", data?.test],
-    ["student.model", builtin ? undefined : student.model],
+    ["student.model", student.model],
   ];
   const missing: RecipeValidation["missing"] = [];
   for (const [key, path] of named) {
-    if (path == null) continue;
+    if (path == null || !isPath(path)) continue;
     const exists = await access(path).then(
       () => true,
       () => false,

@@ -13,38 +13,39 @@ const keyPattern = /^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/;
  * Changes `tree` in place and returns the keys that were set. The value is YAML (`3e-4`, `[full, stt]`,
  * `{unit: epochs, amount: 3}`); `null` takes the key out, so that its default holds.
  *
+ * @param place what errors call the place the overrides stand in
  * @throws SkipthinkError (exit code 2) for text without `=`, a malformed key or a value that is no YAML
  */
-export function applyOverrides(tree: Mapping, overrides: readonly string[]): string[] {
+export function applyOverrides(
+  tree: Mapping,
+  overrides: readonly string[],
+  place: string = overridePlace,
+): string[] {
   return overrides.map((override) => {
     const equals = override.indexOf("=");
     const key = override.slice(0, Math.max(equals, 0)).trim();
     if (!keyPattern.test(key)) {
       throw inputError(
         `"${override}" is not key=value`,
-        { file: overridePlace },
+        { file: place },
         "Write the dotted key, an equals sign and the value, such as train.budget.amount=3.",
       );
     }
-    setValue(tree, key, parseValue(override.slice(equals + 1), key));
+    setValue(tree, key, parseValue(override.slice(equals + 1), key, place), place);
     return key;
   });
 }
 
-function parseValue(text: string, key: string): unknown {
+function parseValue(text: string, key: string, place: string): unknown {
   try {
     return parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw inputError(
-      `the value is not YAML: ${reason}`,
-      { file: overridePlace, key },
-      "Put the value in quotes.",
-    );
+    throw inputError(`the value is not YAML: ${reason}`, { file: place, key }, "Put the value in quotes.");
   }
 }
 
-function setValue(tree: Mapping, key: string, value: unknown): void {
+function setValue(tree: Mapping, key: string, value: unknown, place: string): void {
   const parts = key.split(".");
   const last = parts.pop()!;
   let parent = tree;
@@ -57,7 +58,7 @@ function setValue(tree: Mapping, key: string, value: unknown): void {
     if (!isMapping(next)) {
       throw inputError(
         `${parts.slice(0, depth + 1).join(".")} is not a mapping, so ${key} cannot be set`,
-        { file: overridePlace, key },
+        { file: place, key },
         "Set the whole value instead.",
       );
     }
