@@ -24,7 +24,7 @@ export interface LostAnswers {
   pValue: number;
   /** How `to` fails on the lost problems. */
   failures: Record<Failure, number>;
-  /** Problems in three equal groups by how many tokens `from` wrote, shortest first. */
+  /** Problems in three groups by how many tokens `from` wrote, shortest first; as equal as ties allow. */
   byLength: { tokens: [least: number, most: number]; problems: number; fromRight: number; toRight: number }[];
   /** Mean tokens written on the lost problems, and on all. */
   tokens: { fromLost?: number; toLost?: number; fromAll: number; toAll: number };
@@ -107,11 +107,17 @@ type Pair = { before: Sample; after: Sample };
 
 function byLength(pairs: readonly Pair[]): LostAnswers["byLength"] {
   const sorted = [...pairs].sort((a, b) => a.before.tokens - b.before.tokens);
+  const tokensAt = (i: number): number | undefined => sorted[i]?.before.tokens;
+  // Problems with as many tokens stay together, so that each length belongs to one group.
+  const ends = [0, 1, 2, 3].map((third) => {
+    const middle = Math.floor((third * sorted.length) / 3);
+    let [down, up] = [middle, middle];
+    while (down > 0 && tokensAt(down) === tokensAt(down - 1)) down -= 1;
+    while (up > 0 && up < sorted.length && tokensAt(up) === tokensAt(up - 1)) up += 1;
+    return middle - down <= up - middle ? down : up;
+  });
   return [0, 1, 2].flatMap((third) => {
-    const group = sorted.slice(
-      Math.floor((third * sorted.length) / 3),
-      Math.floor(((third + 1) * sorted.length) / 3),
-    );
+    const group = sorted.slice(ends[third], ends[third + 1]);
     if (group.length === 0) return [];
     return [
       {

@@ -77,7 +77,7 @@ dd{margin:0}
 .method{display:inline-flex;align-items:baseline;gap:7px;white-space:nowrap;color:var(--ink)}
 .badge{flex:none;align-self:center;width:14px;height:14px}
 .scroll{overflow-x:auto}
-table{width:100%;border-collapse:collapse;font-size:14px}
+table{width:100%;border-collapse:separate;border-spacing:0;font-size:14px}
 caption{padding:0 0 8px;color:var(--quiet);text-align:left}
 caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 48px)}
 th,td{padding:8px 7px;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;font-weight:400}

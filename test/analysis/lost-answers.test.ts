@@ -52,6 +52,29 @@ describe("lost answers", () => {
     ]);
   });
 
+  it("group problems of the same length together", () => {
+    const lengths = (tokens: number[]) => {
+      const samples = tokens.map((count, i) => sample(i, true, count));
+      const { byLength } = lostAnswers({ name: "a", samples }, { name: "b", samples }, options);
+      return byLength.map(({ tokens, problems }) => [...tokens, problems]);
+    };
+    expect(lengths([1, 2, 2, 2, 3, 4])).toEqual([
+      [1, 1, 1],
+      [2, 2, 3],
+      [3, 4, 2],
+    ]);
+    expect(lengths([1, 2, 3, 3, 4, 4])).toEqual([
+      [1, 2, 2],
+      [3, 3, 2],
+      [4, 4, 2],
+    ]);
+    expect(lengths([3, 3, 3, 3])).toEqual([[3, 3, 4]]);
+    expect(lengths([1, 9, 9, 9, 9, 9])).toEqual([
+      [1, 1, 1],
+      [9, 9, 5],
+    ]);
+  });
+
   it("keep the end of endless texts", () => {
     const endless = { ...after[1]!, text: `${"a".repeat(1e6)}--> 4` };
     const { examples } = lostAnswers(

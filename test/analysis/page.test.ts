@@ -44,6 +44,36 @@ describe("the inspection's page", () => {
     expect(none).toContain(">1.0%<");
   });
 
+  it("draws skips by role against the lot, and right answers by length", () => {
+    const section = (id: string): string => page.split(`<section id="${id}">`)[1]!.split("</section>")[0]!;
+    const [, name, truth] = /aria-label="(precision): (Probed: [^"]*)"/.exec(section("skips"))!;
+    const { skips } = sampleInspection();
+    const share = (value: number): string => `${(100 * value).toFixed(1)}%`;
+    expect([name, truth]).toEqual([
+      "precision",
+      `Probed: ${share(skips!.probed.precision!)}, By lot: ${share(skips!.random.precision!)}`,
+    ]);
+    expect(section("skips").match(/class="bar-row pair"/g)).toHaveLength(2 + skips!.probed.byRole.length);
+    expect(section("skips")).toContain(`${share(skips!.probed.precision!)} against `);
+    expect(section("lost")).toContain('aria-label="20 to 40: full: 70.0%, stt: 60.0%"');
+    expect(section("lost")).toContain('70.0% → 60.0%</b> <span class="quiet">of 10, −10.0 points');
+  });
+
+  it("draws no empty chart where no step holds a core token", () => {
+    const { steps, ...rest } = sampleInspection();
+    const none = renderInspection({
+      ...rest,
+      steps: steps.map((one) => ({
+        ...one,
+        shares: one.shares.map((share) => ({ ...share, tokenShare: 0, lossShare: 0 })),
+        gradients: [],
+      })),
+    });
+    expect(none).toContain("None of these rationales holds a core token");
+    expect(none).not.toContain("step by step");
+    expect(page).toContain("step by step");
+  });
+
   it("holds no script, and its policy allows its own style sheet alone", () => {
     const style = /<style>([\s\S]*?)<\/style>/.exec(page)![1]!;
     const hash = createHash("sha256").update(style).digest("base64");

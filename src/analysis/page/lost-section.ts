@@ -1,11 +1,12 @@
 /** Lost answers: what turns wrong, and right, from one student to another that writes less of the rationale. */
 import { opposedBars } from "../../report/charts/bars.ts";
 import { clipText, escapeHtml, type Html, label } from "../../report/html.ts";
-import { decimal, missing, percent, pValue } from "../../report/numbers.ts";
+import { decimal, missing, points, pValue } from "../../report/numbers.ts";
 import { type MethodLook, methodBadge } from "../../report/palette.ts";
 import { table } from "../../report/sections/results.ts";
 import type { InspectData } from "../data.ts";
 import type { ExampleOutput, Failure, LostAnswers } from "../lost-answers.ts";
+import { pairedBars } from "./paired-bars.ts";
 
 const failureWords: Record<Failure, string> = {
   otherAnswer: "another answer",
@@ -18,7 +19,6 @@ export function lostSection({ lost }: InspectData, looks: MethodLook[]): Html {
   if (lost.length === 0)
     return `${heading}<p class="empty">Fewer than two methods of this run were evaluated on the same problems.</p></section>`;
   const most = Math.max(1, ...lost.flatMap((pair) => [pair.lost, pair.won]));
-  const colour = (name: string): string => looks.find((look) => look.name === name)?.colour ?? "";
   return (
     `${heading}<p>Where is accuracy lost when a student writes less? Pairs of students on the same held-out problems.</p>` +
     table(
@@ -40,7 +40,7 @@ export function lostSection({ lost }: InspectData, looks: MethodLook[]): Html {
         methodBadge(looks, pair.to),
         decimal(pair.bothRight),
         decimal(pair.lost),
-        opposedBars(pair.lost, pair.won, most, [colour(pair.from), colour(pair.to)]),
+        opposedBars(pair.lost, pair.won, most, [colourOf(looks, pair.from), colourOf(looks, pair.to)]),
         decimal(pair.won),
         decimal(pair.bothWrong),
         escapeHtml(pValue(pair.pValue)),
@@ -54,6 +54,10 @@ export function lostSection({ lost }: InspectData, looks: MethodLook[]): Html {
   );
 }
 
+function colourOf(looks: MethodLook[], name: string): string {
+  return looks.find((look) => look.name === name)?.colour ?? "";
+}
+
 function details(pair: LostAnswers, looks: MethodLook[]): Html {
   const { tokens } = pair;
   const causes = (Object.entries(pair.failures) as [Failure, number][])
@@ -64,16 +68,18 @@ function details(pair: LostAnswers, looks: MethodLook[]): Html {
     (pair.lost === 0
       ? `<p class="empty">No answer is lost.</p>`
       : `<p>${decimal(pair.lost)} lost: ${escapeHtml(causes.join(", "))}. On them the first writes ${decimal(tokens.fromLost, 1)} tokens and the second ${decimal(tokens.toLost, 1)} (over all problems ${decimal(tokens.fromAll, 1)} and ${decimal(tokens.toAll, 1)}).</p>`) +
-    table(
-      "Accuracy by how much the first student writes",
-      ["Tokens of the first", "Problems", "First right", "Second right", "Difference"],
-      pair.byLength.map(({ tokens: [least, longest], problems, fromRight, toRight }) => [
-        `${decimal(least)} to ${decimal(longest)}`,
-        decimal(problems),
-        percent(fromRight / problems),
-        percent(toRight / problems),
-        `${escapeHtml(decimal((100 * (toRight - fromRight)) / problems, 1))} points`,
-      ]),
+    `<p class="note">Right answers by how many tokens ${methodBadge(looks, pair.from)} writes; its bar is the upper one.</p>` +
+    pairedBars(
+      pair.byLength.map(({ tokens: [least, longest], problems, fromRight, toRight }) => ({
+        name: least === longest ? decimal(least) : `${decimal(least)} to ${decimal(longest)}`,
+        bars: [
+          { name: pair.from, colour: colourOf(looks, pair.from), share: fromRight / problems },
+          { name: pair.to, colour: colourOf(looks, pair.to), share: toRight / problems },
+        ],
+        note: `of ${decimal(problems)}, ${points((toRight - fromRight) / problems)} points`,
+      })),
+      1,
+      "→",
     ) +
     (pair.examples.length === 0
       ? ""

@@ -28,16 +28,14 @@ export function sharpnessSection(
       }),
     ),
   );
-  const balls = data.sharpness.map(
-    ({ method, loss, balls: all }): Series => ({
-      look: lookOf(method),
-      kind: "line",
-      points: [
-        { x: 0, y: 0 },
-        ...all.map(({ radius, largestLoss }) => ({ x: radius, y: largestLoss - loss })),
-      ],
-    }),
-  );
+  const balls = data.sharpness.flatMap(({ method, loss, balls: all }): Series[] => {
+    const look = lookOf(method);
+    const points = all.map(({ radius, largestLoss }) => ({ x: radius, y: largestLoss - loss }));
+    return [
+      { look, kind: "line", points: [{ x: 0, y: 0 }, ...points] },
+      { look, kind: "dots", points },
+    ];
+  });
   return (
     `${heading}<p>The loss on the same ${decimal(first.sequences)} training rationales and answers (${decimal(first.targetTokens)} tokens), each student asked as it was trained to be asked. A flat minimum loses little when its weights are moved.</p>` +
     table(

@@ -32,8 +32,9 @@ export function stepsSection(
     `<p class="note">± one standard error over steps. Tokens: the share that core tokens would have if every token had the same loss; items are averaged first, then the batch. ` +
     `‖g‖ is the norm of the step's gradient before clipping, ‖g core‖ that of the core tokens' part of it, part their scalar product over ‖g‖². ` +
     `Gradients are measured on ${decimal(Math.max(...steps.map(({ gradients }) => gradients.length)))} steps per method at most, spread over the stages.</p>` +
-    shareChart(steps, looks, names) +
-    gradientChart(steps, looks, names) +
+    (summaries.every(({ lossShare, stepsWithoutCore }) => stepsWithoutCore === lossShare.values)
+      ? `<p class="empty">None of these rationales holds a core token, so there is no share to draw. More of them are tested with --rationales and --max-scored-tokens; a lower --delta marks more.</p>`
+      : shareChart(steps, looks, names) + gradientChart(steps, looks, names)) +
     `</section>`
   );
 }
