@@ -1,7 +1,8 @@
 /** metrics/<method>.jsonl: one line per optimizer step, and none of steps that the checkpoint in use does not know. */
 import { existsSync } from "node:fs";
-import { appendFile, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { appendText } from "../tensor/atomic-file.ts";
 import { readFinishedJsonLines, writeJsonLines } from "./json-lines.ts";
 
 export interface TrainMetrics {
@@ -16,12 +17,10 @@ export interface TrainMetrics {
   targetTokens: number;
   trainedTokens: number;
   seconds: number;
-  /** At the end of an epoch, where measured. */
-  devAccuracy?: number;
 }
 
 export async function appendMetrics(path: string, line: TrainMetrics): Promise<void> {
-  await appendFile(path, JSON.stringify(line) + "\n");
+  await appendText(path, JSON.stringify(line) + "\n");
 }
 
 /** Makes the file, or drops its lines after `step`: those steps are trained again. */

@@ -19,15 +19,31 @@ export async function writeTensorBoard(
     const lines = existsSync(folder.metrics(method))
       ? await folder.readJsonLines<TrainMetrics>("metrics", `${method}.jsonl`)
       : [];
-    const events = lines.map((line) => trainEvent(line, startedAt));
-    const last = lines.at(-1);
-    events.push(testEvent(result, last?.step ?? 0, startedAt + (last?.seconds ?? 0)));
+    const events = runEvents(lines, result, startedAt);
     const name = `events.out.tfevents.${Math.floor(startedAt)}.skipthink`;
     const staged = await stageFile(folder.file("tensorboard", method, name), async (file) => {
       await file.writeFile(eventFile(events, startedAt));
     });
     await staged.commit();
   }
+}
+
+/**
+ * One event per optimizer step, and one with what the kept student reached, at the step it was kept at.
+ * @param startedAt Unix time, seconds
+ */
+export function runEvents(
+  lines: readonly TrainMetrics[],
+  result: MethodResult,
+  startedAt: number,
+): ScalarEvent[] {
+  const { selectedEpoch = Number.POSITIVE_INFINITY } = result;
+  // Epochs of the metrics count from 0.
+  const kept = lines.filter(({ epoch }) => epoch < selectedEpoch).at(-1);
+  return [
+    ...lines.map((line) => trainEvent(line, startedAt)),
+    testEvent(result, kept?.step ?? 0, startedAt + (kept?.seconds ?? 0)),
+  ];
 }
 
 function trainEvent(line: TrainMetrics, startedAt: number): ScalarEvent {
