@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
 import { exitCodes, inputError, SkipthinkError } from "../util/errors.ts";
@@ -117,7 +117,7 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
   const hash = recipeHash(options.recipe);
   const existing = await folder.readJson<RunManifest>("run.json");
   if (existing === undefined) {
-    const present = existsSync(folder.path) ? await readdir(folder.path) : [];
+    const present = await entriesOf(folder.path);
     if (present.length > 0) {
       throw inputError(
         "the output folder is not empty and holds no run",
@@ -125,7 +125,6 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
         "Give a new folder with --out.",
       );
     }
-    await mkdir(folder.path, { recursive: true });
     await folder.writeJson(
       {
         format: 1,
@@ -165,6 +164,13 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
     await folder.writeJson({ ...existing, recipe: options.recipe } satisfies RunManifest, "run.json");
   }
   return folder;
+}
+
+/** Names in a folder, none where there is no folder yet. @throws SkipthinkError (exit 2) for a file */
+async function entriesOf(path: string): Promise<string[]> {
+  if (!existsSync(path)) return [];
+  if ((await stat(path)).isDirectory()) return await readdir(path);
+  throw inputError("the output folder is a file", { file: path }, "Give a new folder with --out.");
 }
 
 /** The first few recipe keys that differ, for the message. */

@@ -125,9 +125,24 @@ export async function readProblems(options: {
   return { entries: [...entries.values()], notes };
 }
 
+/** Line of the file that a rationale came from, for messages; undefined where no row gives it. */
+export async function lineOfRationale(
+  options: { path: string; format?: TableFormat | undefined; fields: FieldMapping; answerKind: AnswerKind },
+  { question, text }: { question: string; text: string },
+): Promise<number | undefined> {
+  const { path, answerKind } = options;
+  const key = normalizeQuestion(question);
+  const rows = mapRows(readTable(path, options.format), options.fields, { file: path, onBadRow: () => {} });
+  for await (const { question: asked, rationale, answer, line } of rows) {
+    if (rationale === undefined || normalizeQuestion(asked) !== key) continue;
+    if (withoutAnswerLine(rationale, answerKind, answer) === text) return line;
+  }
+  return undefined;
+}
+
 /** Checks a row's own content; reports what is wrong with it. */
 function isUsable(row: MappedRow, answerKind: AnswerKind, badRows: BadRows): boolean {
-  const remedy = "Correct the row, leave it out, or skip bad rows.";
+  const remedy = "Correct the row, leave it out, or skip bad rows (onBadRow: skip).";
   if (row.question.trim() === "") {
     badRows.reject("the question is empty", row.line, "", "question", remedy);
     return false;

@@ -1,9 +1,8 @@
 /** Rationales as values and as a file: `rationales.jsonl`, one per line, steps stored and checked against the text. */
-import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
 import { z } from "zod";
 import { type Rationale, stepRoles } from "../tasks/problem.ts";
 import { readTable } from "../tasks/read/table.ts";
+import { writeFileAtomically, writeFully } from "../tensor/atomic-file.ts";
 import { inputError } from "../util/errors.ts";
 import { splitSteps } from "./split.ts";
 
@@ -76,24 +75,14 @@ export async function readRationales(path: string): Promise<Rationale[]> {
   return rationales;
 }
 
-/** Writes `rationales.jsonl` atomically: readers see the old file or the whole new one. */
+/** Writes `rationales.jsonl`: readers see the old file or the whole new one. @throws SkipthinkError as writeFileAtomically */
 export async function writeRationales(path: string, rationales: Iterable<Rationale>): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      for (const { id, problemId, question, answer, text, steps, roles } of rationales) {
-        if (steps.join("") !== text)
-          throw new RangeError(`the steps of rationale ${id} do not join to its text`);
-        await file.write(`${JSON.stringify({ id, problemId, question, answer, text, steps, roles })}\n`);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  await writeFileAtomically(path, async (file) => {
+    for (const { id, problemId, question, answer, text, steps, roles } of rationales) {
+      if (steps.join("") !== text)
+        throw new RangeError(`the steps of rationale ${id} do not join to its text`);
+      const line = JSON.stringify({ id, problemId, question, answer, text, steps, roles });
+      await writeFully(file, Buffer.from(`${line}\n`));
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  });
 }

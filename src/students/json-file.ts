@@ -6,6 +6,9 @@ import { inputError } from "../util/errors.ts";
 /** Larger than any real tokenizer.json (about 35 MB for 256,000 tokens) or sharding index. */
 const maxJsonBytes = 256 * 1024 * 1024;
 
+/** For what is broken inside a file. */
+const mendRemedy = "Correct that file, or download or save it again.";
+
 /** Text of a file, or undefined where there is none. @throws SkipthinkError (exit 2) above the cap or when unreadable */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
   return (await readBytesIfThere(path))?.toString("utf8");
@@ -18,7 +21,11 @@ export async function readBytesIfThere(path: string): Promise<Buffer | undefined
     try {
       const { size } = await handle.stat();
       if (size > maxJsonBytes) {
-        throw inputError(`${path} has ${size} bytes, more than such a file ever needs`, { file: path });
+        throw inputError(
+          `${path} has ${size} bytes, more than such a file ever needs`,
+          { file: path },
+          mendRemedy,
+        );
       }
       return await handle.readFile();
     } finally {
@@ -28,7 +35,7 @@ export async function readBytesIfThere(path: string): Promise<Buffer | undefined
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return undefined;
     if (code === undefined) throw error;
-    throw inputError(`cannot read ${path} (${code})`, { file: path });
+    throw inputError(`cannot read ${path} (${code})`, { file: path }, "Check the path and its permissions.");
   }
 }
 
@@ -49,7 +56,11 @@ export function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw inputError(`${path} is not valid JSON: ${(error as Error).message.slice(0, 200)}`, { file: path });
+    throw inputError(
+      `${path} is not valid JSON: ${(error as Error).message.slice(0, 200)}`,
+      { file: path },
+      mendRemedy,
+    );
   }
 }
 
@@ -61,5 +72,6 @@ export function checkJson<T>(value: unknown, schema: z.ZodType<T>, path: string)
   throw inputError(
     `${path}: ${key === "" ? "" : `"${key}": `}${issue.message}`,
     key === "" ? { file: path } : { file: path, key },
+    mendRemedy,
   );
 }

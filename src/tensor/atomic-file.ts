@@ -1,6 +1,6 @@
-/** Files that are either whole or not there: written beside their place, flushed, then renamed. */
+/** Files that are either whole or not there: written beside their place, flushed, then renamed; and files that grow. */
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { appendFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
 
@@ -67,9 +67,22 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise
   }
 }
 
+/**
+ * Adds text to a file that grows. A full disk may leave a part of it behind, as a kill does, so readers must expect an
+ * unfinished last line. Errors as stageFile.
+ */
+export async function appendText(path: string, text: string): Promise<void> {
+  try {
+    await appendFile(path, text);
+  } catch (error) {
+    throw explainSystemError(error, path);
+  }
+}
+
 const remedies: Record<string, [reason: string, remedy: string]> = {
   ENOSPC: ["the disk is full", "Free space or choose another folder, then run again."],
   EDQUOT: ["the disk quota is used up", "Free space or choose another folder, then run again."],
+  EFBIG: ["the file would be larger than the system allows", "Raise the limit (ulimit -f), then run again."],
   EACCES: ["permission denied", "Choose a folder you may write to."],
   EPERM: ["permission denied", "Choose a folder you may write to."],
   EROFS: ["the file system is read-only", "Choose a folder you may write to."],

@@ -80,12 +80,25 @@ describe("rows that cannot be used are refused by file and line", () => {
 
   it("a rationale longer than the student's context", async () => {
     const rows = goodRows().map((row) => ({ ...row, rationale: "She counts on and on. ".repeat(400) }));
-    expectRefusal(await distill(json(rows)), "context holds 640", "train.jsonl", "items.tooLong=drop");
+    expectRefusal(await distill(json(rows)), "context holds 640", /train\.jsonl:\d+ /, "items.tooLong=drop");
   });
 
   it("a file that is not there", async () => {
     const result = await distill(json(goodRows()), ["data: { train: gone.jsonl }"]);
     expectRefusal(result, /at .*gone\.jsonl/, "the data file is not there");
+  });
+});
+
+describe("output folders", () => {
+  it.each([
+    ["that are files", "", "the output folder is a file"],
+    ["below a file", "/below", "a part of the path is a file"],
+  ])("%s are refused", async (_where, below, message) => {
+    const file = join(folder, `file${++made}`);
+    await writeFile(file, "kept");
+    const result = await cli(["demo", "--short", "--quiet", "--out", file + below]);
+    expectRefusal(result, message, file, "fix:");
+    expect(await readFile(file, "utf8")).toBe("kept");
   });
 });
 

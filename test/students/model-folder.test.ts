@@ -106,7 +106,10 @@ describe("model folders", () => {
         place: { key: "model_type" },
       });
       await writeFile(join(folder, "config.json"), "{,}");
-      await expect(readModelFolder(folder)).rejects.toThrow(/config\.json is not valid JSON/);
+      await expect(readModelFolder(folder)).rejects.toMatchObject({
+        message: expect.stringMatching(/config\.json is not valid JSON/),
+        remedy: expect.stringContaining("Correct that file"),
+      });
     });
 
     it("missing and pickled weights", async () => {

@@ -1,8 +1,14 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { stageFile, writeFileAtomically, writeTextAtomically } from "../../src/tensor/atomic-file.ts";
+import {
+  appendText,
+  stageFile,
+  writeFileAtomically,
+  writeTextAtomically,
+} from "../../src/tensor/atomic-file.ts";
 import { SkipthinkError } from "../../src/util/errors.ts";
 
 let folder: string;
@@ -32,6 +38,14 @@ describe("atomic files", () => {
     await expect(failing).rejects.toMatchObject({ place: { file: path } });
     expect(await readFile(path, "utf8")).toBe("old");
     expect(await readdir(folder)).toEqual(["a.txt"]);
+  });
+
+  it.runIf(existsSync("/dev/full"))("names the file that cannot grow", async () => {
+    await expect(appendText("/dev/full", "a line\n")).rejects.toMatchObject({
+      message: "cannot write /dev/full: the disk is full",
+      exitCode: 2,
+      place: { file: "/dev/full" },
+    });
   });
 
   it("passes on errors that are not the system's", async () => {

@@ -112,7 +112,7 @@ describe("reportError", () => {
       path: "/runs/a",
     });
     const { code, text } = report(full);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(text).toMatch(/at \/runs\/a\n {2}fix: Free some disk space/);
   });
 });

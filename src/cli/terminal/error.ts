@@ -11,10 +11,13 @@ export interface ReportErrorOptions {
   environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the operating system refuses is the user's machine's matter, not a defect of the program. */
+/** What the operating system refuses is the user's machine's matter, not a defect of the program: exit code 2. */
 const systemRemedies: Readonly<Record<string, string>> = {
-  ENOSPC: "Free some disk space and run the command again; it goes on where it stopped.",
-  EDQUOT: "Free some of your disk quota and run the command again; it goes on where it stopped.",
+  ENOSPC: "Free some disk space and run the command again; a run goes on with --resume.",
+  EDQUOT: "Free some of your disk quota and run the command again; a run goes on with --resume.",
+  EFBIG:
+    "Raise the limit of a file's size (ulimit -f) and run the command again; a run goes on with --resume.",
+  ENOTDIR: "Choose another path: a part of this one is a file.",
   EACCES: "Check the permissions of that path.",
   EPERM: "Check the permissions of that path.",
   EROFS: "Choose a folder that can be written to.",
@@ -60,7 +63,7 @@ function explain(error: unknown): Explanation {
   const { code, path: file } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
   const systemRemedy = code === undefined ? undefined : systemRemedies[code];
   if (systemRemedy !== undefined) {
-    return { message, place: { file }, remedy: systemRemedy, exitCode: exitCodes.failure, stack };
+    return { message, place: { file }, remedy: systemRemedy, exitCode: exitCodes.usage, stack };
   }
   return {
     message: `${message || "an error without a message"}\nthis is a defect of skipthink, not of your input`,

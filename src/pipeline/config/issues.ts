@@ -42,7 +42,12 @@ export function recipeError(issues: readonly z.core.$ZodIssue[], recipe: RecipeT
   const also = others.slice(0, problemsShown).map(({ key, message }) => `\nalso ${key}: ${message}`);
   const unnamed = others.length - also.length;
   if (unnamed > 0) also.push(`\nand ${unnamed} more`);
-  const fromCommandLine = recipe.overridden.some((overridden) => liesWithin(first.key, overridden));
+  // An override may also have made the mapping around the value that it sets.
+  const fromCommandLine = recipe.overridden.some(
+    (overridden) =>
+      liesWithin(first.key, overridden) ||
+      (liesWithin(overridden, first.key) && !recipe.document.hasIn(first.key.split("."))),
+  );
   return inputError(
     first.message + also.join(""),
     {

@@ -1,7 +1,7 @@
 /** Asks the chunk-wise student which chunks it can spare. Results are appended block by block, so a killed run loses one block. */
 
 import { existsSync } from "node:fs";
-import { appendFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { Student } from "../../engine/engine.ts";
 import { forcedJudge, generateJudge, type Judge } from "../../method/probe/judge.ts";
 import { probeRationales } from "../../method/probe/probe.ts";
@@ -9,6 +9,7 @@ import { randomSkips } from "../../method/probe/random-skips.ts";
 import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
+import { appendText } from "../../tensor/atomic-file.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
 import { readFinishedJsonLines, writeJsonLines } from "../json-lines.ts";
@@ -65,7 +66,7 @@ export async function probeStage(
         for (let from = done.length; from < total; from += blockSize) {
           const block = base.encoded.slice(from, from + blockSize);
           const probed = await probeRationales(student, block, boundaries, base.markers, judge, options);
-          await appendFile(partial, probed.map((one) => JSON.stringify(one) + "\n").join(""));
+          await appendText(partial, probed.map((one) => JSON.stringify(one) + "\n").join(""));
           done.push(...probed);
           reporter.progress({ done: done.length, total, unit: "rationale" });
           stopIfAsked(context, `after probing ${done.length} of ${total} rationales`);

@@ -9,6 +9,7 @@ import { checkLengths } from "../../method/items/batches.ts";
 import { answerItem, fullItem, rationaleItem, stageItems } from "../../method/items/build.ts";
 import { encodeQuestion, encodeRationale } from "../../method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../method/items/markers.ts";
+import { lineOfRationale } from "../../rationale/problem-table.ts";
 import { trainByteLevelBpe } from "../../students/bpe.ts";
 import {
   gpt2ParameterShapes,
@@ -63,17 +64,18 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
     );
   }
   const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale, capabilities));
-  const kept = checkContext(context, encoded, markers, contextLength);
+  const kept = await checkContext(context, data, encoded, markers, contextLength);
   checkQuestions(context, data, tokenizer, capabilities);
   return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, contextLength };
 }
 
-function checkContext(
+async function checkContext(
   { recipe, reporter }: RunContext,
+  data: RunData,
   encoded: RunStudent["encoded"],
   markers: RunStudent["markers"],
   contextLength: number,
-): RunStudent["encoded"] {
+): Promise<RunStudent["encoded"]> {
   const tooLong = new Map<string, number>();
   for (const one of encoded) {
     const items = [
@@ -89,9 +91,14 @@ function checkContext(
   if (tooLong.size === 0) return encoded;
   const [id, length] = [...tooLong][0]!;
   if (recipe.items.tooLong === "stop") {
+    const rationale = data.train.find((one) => one.id === id)!;
+    const line =
+      recipe.data === undefined
+        ? undefined
+        : await lineOfRationale({ ...recipe.data, path: recipe.data.train }, rationale);
     throw inputError(
       `rationale ${id} needs ${length} tokens, the student's context holds ${contextLength} (${tooLong.size} of ${encoded.length} rationales are too long)`,
-      { file: recipe.data?.train, key: id },
+      { file: recipe.data?.train, line, key: id },
       "Set items.tooLong=drop to leave them out, or take a student with a longer context.",
     );
   }

@@ -102,7 +102,7 @@ function textOf(value: unknown, path: string, place: Place): string {
         { ...place, key: path },
         isRecord(value)
           ? `Map one of its parts by its path, such as ${quoteExcerpt(`${path}.${Object.keys(value)[0] ?? "name"}`)}.`
-          : "Fill the field, map another one, or skip bad rows.",
+          : "Fill the field, map another one (fields), or skip bad rows (onBadRow: skip).",
       );
   }
 }
@@ -115,8 +115,8 @@ function missingField(row: Record<string, unknown>, path: string, place: Place):
     `the row has no field ${quoteExcerpt(path)}; it has ${shown === "" ? "no fields" : shown}${names.length > 20 ? ", ..." : ""}`,
     { ...place, key: path },
     nearest === undefined
-      ? "Name one of these fields in the field mapping."
-      : `Did you mean ${quoteExcerpt(nearest)}? Correct the field mapping.`,
+      ? "Fill the field, name one of these in the field mapping (fields), or skip bad rows (onBadRow: skip)."
+      : `Did you mean ${quoteExcerpt(nearest)}? Correct the field mapping (fields).`,
   );
 }
 
