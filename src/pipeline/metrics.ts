@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { appendText } from "../tensor/atomic-file.ts";
-import { appendText } from "../tensor/atomic-file.ts";
 import { readFinishedJsonLines, writeJsonLines } from "./json-lines.ts";
 
 export interface TrainMetrics {

@@ -126,11 +126,6 @@ describe("loadRecipe: overrides", () => {
       place: { file: "command line", line: undefined, key: "train.budge" },
       remedy: 'Did you mean "train.budget"?',
     });
-    const around = await failure(load("task: {}\ntrain:\n  learningRate: 0.1\n", ["train.budge.amount=3"]));
-    expect(around).toMatchObject({
-      place: { file: "command line", line: undefined, key: "train.budge" },
-      remedy: 'Did you mean "train.budget"?',
-    });
   });
 
   it.each(["seed", "=3", "a..b=1", "__proto__.polluted=1", "name=[", "seed.x=1"])(
