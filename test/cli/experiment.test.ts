@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,29 @@ beforeAll(async () => {
   await buildCli();
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
+
+/** Command lines of running processes that name the folder; without ps where /proc has them. */
+function processesWith(path: string): string[] {
+  const lines = existsSync("/proc/self/cmdline")
+    ? readdirSync("/proc").map((name) => {
+        try {
+          return /^\d+$/.test(name)
+            ? readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ")
+            : "";
+        } catch {
+          // It has ended meanwhile.
+          return "";
+        }
+      })
+    : execFileSync("ps", ["-A", "-ww", "-o", "args="], { encoding: "utf8" }).split("\n");
+  return lines.filter((line) => line.includes(path));
+}
+
+/** Each row's method and its seeds. */
+function rowsOf(stdout: string): [string, number[]][] {
+  const { rows } = JSON.parse(stdout) as { rows: { method: string; seeds: number[] }[] };
+  return rows.map(({ method, seeds }) => [method, seeds]);
+}
 
 describe("experiment", () => {
   it("runs the grid in processes of its own, reports the run that fails, and goes on from there", async () => {
@@ -66,6 +90,54 @@ describe("experiment", () => {
     expect(again.stderr).toMatch(/1\/2 two-seed-1 unchanged/);
     expect(await readFile(join(out, "table.md"), "utf8")).not.toContain("## Failed cells");
   }, 300_000);
+
+  it.skipIf(process.platform === "win32")(
+    "Ctrl-C ends the run under way and no other is started; run again, it goes on (skipped on Windows, which has no SIGINT)",
+    async () => {
+      const out = join(folder, "interrupted");
+      const metrics = join(out, "cells/two-seed-2/metrics/full.jsonl");
+      // Three cells, one after the other.
+      const grid = ["--only", "M=two", "--set", "experiment.equal=[]", "--seeds", "1,2,3", "--parallel", "1"];
+      const argv = ["experiment", recipe, "--out", out, ...grid, "--json"];
+      const alive: string[][] = [];
+      const stopped = await runBuilt(argv, {
+        when: () => {
+          if (!existsSync(metrics) || !readFileSync(metrics, "utf8").includes("\n")) return false;
+          alive.push(processesWith(out));
+          return true;
+        },
+        signal: "SIGINT",
+      });
+      expect(stopped.code, stopped.stderr).toBe(130);
+      // The parent and the one run.
+      expect(alive.map((lines) => lines.length)).toEqual([2]);
+      expect(alive[0]).toContainEqual(expect.stringContaining("cells/two-seed-2"));
+      expect(stopped.stderr).toMatch(/1\/3 two-seed-1 in /);
+      expect(stopped.stderr).toContain("stopped after 1 of 3 runs; the table holds those");
+      expect(processesWith(out)).toEqual([]);
+      expect(existsSync(join(out, "cells/two-seed-2/results.json"))).toBe(false);
+      expect(existsSync(join(out, "cells/two-seed-3"))).toBe(false);
+      expect(rowsOf(stopped.stdout)).toEqual([
+        ["full", [1]],
+        ["cwt-ac", [1]],
+      ]);
+      const finished = readFileSync(join(out, "cells/two-seed-1/results.json"), "utf8");
+      const before = readFileSync(metrics, "utf8").trimEnd().split("\n");
+
+      const again = await runBuilt(argv);
+      expect(again.code, again.stderr).toBe(0);
+      for (const end of ["1/3 two-seed-1 unchanged", "2/3 two-seed-2 in ", "3/3 two-seed-3 in "])
+        expect(again.stderr).toContain(end);
+      expect(rowsOf(again.stdout)).toEqual([
+        ["full", [1, 2, 3]],
+        ["cwt-ac", [1, 2, 3]],
+      ]);
+      expect(readFileSync(join(out, "cells/two-seed-1/results.json"), "utf8")).toBe(finished);
+      // It went on from the checkpoint: the steps that were done are not trained anew.
+      expect(readFileSync(metrics, "utf8").split("\n").slice(0, before.length)).toEqual(before);
+    },
+    300_000,
+  );
 
   it("says in a dry run what there is to do, and writes nothing", async () => {
     const out = join(folder, "dry");
