@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { defaultOptimizer } from "../../src/engine/onnx/student.ts";
 import { batchDimensions, processBytes, trainingMemory } from "../../src/engine/onnx/training-memory.ts";
 import { findFamily } from "../../src/students/families/index.ts";
 import { newGpt2Config } from "../../src/students/gpt2-config.ts";
@@ -18,7 +17,7 @@ const parameters = [...family.parameterShapes.values()].reduce(
   (sum, shape) => sum + shape.reduce((product, length) => product * length, 1),
   0,
 );
-const student = { family, trainable: all, optimizer: defaultOptimizer };
+const student = { family, trainable: all };
 const sequence = (given: number, target: number) => ({
   prompt: Array<number>(given).fill(1),
   context: [],

@@ -124,8 +124,7 @@ export class OnnxStudent implements InspectableStudent {
 
   /** What this process would take at most to train these steps, and to decode between them. @param steps micro-batches of each */
   trainingMemory(steps: readonly (readonly (readonly TokenSequence[])[])[]): TrainingMemory {
-    const { family, optimizer } = this;
-    return trainingMemory({ family, trainable: this.store.trainable, optimizer }, steps);
+    return trainingMemory({ family: this.family, trainable: this.store.trainable }, steps);
   }
 
   copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }> {

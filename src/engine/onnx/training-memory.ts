@@ -8,7 +8,7 @@ import { isEncoderDecoder, type StudentFamily } from "../../students/families/en
 import type { TokenSequence } from "../engine.ts";
 import { batchSequences } from "./forward.ts";
 import type { Tensor } from "./session.ts";
-import { accumulationGraph, stepGraph, type TrainedStudent, updateGraph } from "./training-graphs.ts";
+import { gradientGraph, type TrainedStudent } from "./training-graph.ts";
 
 /** Node.js with this package and onnxruntime loaded, before there is a student. */
 export const processBytes = 80e6;
@@ -22,7 +22,7 @@ const residentPerAlive = 1.75;
 export interface TrainingMemory {
   /** Weights, and AdamW's two moments of those that are trained. */
   parameterBytes: number;
-  /** Gradients, updated weights and moments, and activations of the largest step. */
+  /** Gradients and activations of the largest step. */
   workingBytes: number;
   /** The above and the process itself. */
   totalBytes: number;
@@ -38,17 +38,11 @@ export function trainingMemory(
   const { family, trainable } = student;
   const bytesOf = (names: Iterable<string>): number =>
     4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
-  const isSplit = (step: (typeof steps)[number]): boolean => step.length > 1;
-  const split = steps.filter(isSplit).flat();
-  const whole = steps.filter((step) => !isSplit(step)).flat();
-  const alive = Math.max(
-    whole.length > 0 ? largestRun(stepGraph(student), family, whole) : 0,
-    split.length > 0 ? largestRun(accumulationGraph(student), family, split) : 0,
-    split.length > 0 ? peakResultBytes(updateGraph(student), {}) : 0,
-  );
-  const accumulators = split.length > 0 ? bytesOf(trainable) : 0;
+  const alive = largestRun(gradientGraph(student), family, steps.flat());
   const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
-  const workingBytes = accumulators + residentPerAlive * alive;
+  // onnxruntime-node's copy of the gradients; where passes are summed, the sums stand beside the next pass.
+  const gradients = bytesOf(trainable) * (steps.some((step) => step.length > 1) ? 2 : 1);
+  const workingBytes = gradients + residentPerAlive * alive;
   return { parameterBytes, workingBytes, totalBytes: processBytes + parameterBytes + workingBytes };
 }
 

@@ -1,0 +1,117 @@
+/** AdamW and clipping against the textbook formula in double precision. */
+import { expect, test } from "vitest";
+import { clipFactor, globalNorm, updateAdamW } from "../../src/engine/onnx/adamw.ts";
+import { RandomStream } from "../../src/util/random.ts";
+
+const options = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 };
+const weightDecay = 0.1;
+const maxGradientNorm = 1;
+const steps = 6;
+const parameters = [
+  { name: "matrix", dims: [3, 4], decays: true },
+  { name: "bias", dims: [4], decays: false },
+] as const;
+const sizeOf = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
+const learningRate = (step: number) => 0.01 * step;
+
+/** Gradients of one step; their norm is far above the limit in odd steps and below it in even ones. */
+function gradientsOf(step: number): Map<string, Float32Array> {
+  const scale = step % 2 === 1 ? 5 : 0.05;
+  return new Map(
+    parameters.map(({ name, dims }) => {
+      const random = new RandomStream(step, name);
+      return [name, Float32Array.from({ length: sizeOf(dims) }, () => scale * random.normal())];
+    }),
+  );
+}
+
+const initial = (name: string, size: number) => {
+  const random = new RandomStream(9, `initial/${name}`);
+  return Float32Array.from({ length: size }, () => random.normal());
+};
+
+/** torch.optim.AdamW with torch.nn.utils.clip_grad_norm_, step by step. */
+function reference(): { norms: number[]; values: Map<string, number[]> } {
+  const state = parameters.map(({ name, dims, decays }) => ({
+    name,
+    decays,
+    p: Array.from(initial(name, sizeOf(dims))),
+    m: new Array<number>(sizeOf(dims)).fill(0),
+    v: new Array<number>(sizeOf(dims)).fill(0),
+  }));
+  const norms: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const gradients = gradientsOf(step);
+    const norm = Math.sqrt(
+      [...gradients.values()].reduce((sum, g) => sum + g.reduce((s, x) => s + x * x, 0), 0),
+    );
+    norms.push(norm);
+    const clip = Math.min(1, maxGradientNorm / (norm + 1e-6));
+    const rate = learningRate(step);
+    for (const { name, decays, p, m, v } of state) {
+      const gradient = gradients.get(name)!;
+      for (let i = 0; i < p.length; i++) {
+        const g = gradient[i]! * clip;
+        if (decays) p[i]! -= rate * weightDecay * p[i]!;
+        m[i] = options.beta1 * m[i]! + (1 - options.beta1) * g;
+        v[i] = options.beta2 * v[i]! + (1 - options.beta2) * g * g;
+        const mean = m[i]! / (1 - options.beta1 ** step);
+        const deviation = Math.sqrt(v[i]! / (1 - options.beta2 ** step));
+        p[i]! -= (rate * mean) / (deviation + options.epsilon);
+      }
+    }
+  }
+  return {
+    norms,
+    values: new Map(
+      state.flatMap(({ name, p, m, v }) => Object.entries({ [name]: p, [`${name}.m`]: m, [`${name}.v`]: v })),
+    ),
+  };
+}
+
+function updated(): { norms: number[]; values: Map<string, Float32Array> } {
+  const state = parameters.map(({ name, dims, decays }) => {
+    const size = sizeOf(dims);
+    return { name, decays, p: initial(name, size), m: new Float32Array(size), v: new Float32Array(size) };
+  });
+  const norms: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const gradients = gradientsOf(step);
+    const norm = globalNorm(gradients.values());
+    norms.push(norm);
+    const clip = clipFactor(norm, maxGradientNorm);
+    for (const { name, decays, p, m, v } of state) {
+      const decay = decays ? weightDecay : 0;
+      const common = { ...options, learningRate: learningRate(step), weightDecay: decay, step, clip };
+      updateAdamW(p, gradients.get(name)!, m, v, common);
+    }
+  }
+  const values = state.flatMap(({ name, p, m, v }) =>
+    Object.entries({ [name]: p, [`${name}.m`]: m, [`${name}.v`]: v }),
+  );
+  return { norms, values: new Map(values) };
+}
+
+test("AdamW agrees with double precision over several steps, clipped and not, with and without decay", () => {
+  const expected = reference();
+  const actual = updated();
+  expect(expected.norms[0]).toBeGreaterThan(maxGradientNorm);
+  expect(expected.norms[1]).toBeLessThan(maxGradientNorm);
+  actual.norms.forEach((norm, i) => {
+    expect(norm / expected.norms[i]!).toBeCloseTo(1, 6);
+  });
+  for (const [name, values] of expected.values) {
+    const scale = Math.max(...values.map(Math.abs));
+    values.forEach((value, i) => {
+      expect(Math.abs(actual.values.get(name)![i]! - value), `${name}[${i}]`).toBeLessThan(1e-6 * scale);
+    });
+  }
+});
+
+test("the norm of arrays of any length, and no clipping where no limit is given", () => {
+  expect(globalNorm([Float32Array.of(3, 0, 0, 0, 4), new Float32Array(0), Float32Array.of(12)])).toBe(13);
+  expect(clipFactor(13, 0)).toBe(1);
+  expect(clipFactor(13, 26)).toBe(1);
+  expect(clipFactor(13, 6.5)).toBeCloseTo(0.5, 6);
+  expect(clipFactor(Number.NaN, 1)).toBeNaN();
+});
