@@ -79,6 +79,11 @@ export function pValue(value: number | null | undefined): string {
   return value < 0.001 ? "< 0.001" : value.toFixed(3);
 }
 
+/** An axis tick that is a share: 2.5% from 0.025. */
+export function percentTick(share: number, step: number): string {
+  return `${tickLabel(100 * share, 100 * step)}%`;
+}
+
 /** An axis tick: as many decimals as the step between ticks needs. */
 export function tickLabel(value: number, step: number): string {
   const digits = Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));

@@ -84,6 +84,7 @@ th,td{padding:8px 7px;border-bottom:1px solid var(--rule);text-align:right;white
 thead th{padding-top:4px;border-bottom-color:var(--quiet);color:var(--quiet);line-height:1.25;vertical-align:bottom}
 th:first-child,td:first-child{padding-left:0;text-align:left}
 th:last-child,td:last-child{padding-right:0}
+tbody th,tbody td{line-height:22px}
 tbody th{position:sticky;left:0;background:var(--page)}
 #comparisons th:nth-child(2),#comparisons td:nth-child(2),#comparisons th:last-child,#comparisons td:last-child{text-align:left}
 #comparisons th:last-child,#comparisons td:last-child{padding-left:20px}

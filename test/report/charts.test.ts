@@ -5,6 +5,7 @@ import { accuracyTokensChart } from "../../src/report/charts/accuracy-tokens.ts"
 import { chunkOf, intervalBar, intervalScale, shareBar, stepStrip } from "../../src/report/charts/bars.ts";
 import { curveChart, thin } from "../../src/report/charts/curves.ts";
 import { linearScale, logScale } from "../../src/report/charts/scale.ts";
+import { percentTick } from "../../src/report/numbers.ts";
 import { methodLooks } from "../../src/report/palette.ts";
 import { sampleData } from "./sample-data.ts";
 
@@ -32,6 +33,17 @@ describe("scales", () => {
     expect(scale.at(0.05)).toBe(0);
     expect(scale.at(10)).toBe(1);
     expect(scale.at(Math.sqrt(0.05 * 10))).toBeCloseTo(0.5);
+  });
+
+  it("write shares with the decimals that tell their ticks apart", () => {
+    const labels = (high: number): string[] => {
+      const scale = linearScale(0, high, 5, [0, 1], percentTick);
+      return scale.ticks.map(scale.format);
+    };
+    expect(labels(1)).toEqual(["0%", "20%", "40%", "60%", "80%", "100%"]);
+    expect(labels(0.0072)).toEqual(["0.0%", "0.2%", "0.4%", "0.6%", "0.8%"]);
+    expect(labels(0.1)).toEqual(["0%", "2%", "4%", "6%", "8%", "10%"]);
+    expect(labels(0.125)).toEqual(["0.0%", "2.5%", "5.0%", "7.5%", "10.0%", "12.5%"]);
   });
 
   it("hold any finite data between their ends, in order", () => {
@@ -88,11 +100,24 @@ describe("accuracy against tokens", () => {
     expect(html).toContain("chance 1.2%");
   });
 
-  it("keeps labels apart", () => {
+  it.each([
+    ["of the sample", {}],
+    // Side by side at one height, with room for both only where one moves up or down.
+    [
+      "that would meet half-way",
+      { "stt-random": [76.7, 0.675], "cwt-sbc": [97.9, 0.675], full: [97.4, 0.56] },
+    ],
+  ] as [string, Record<string, [number, number]>][])("keeps labels apart %s", (_which, moved) => {
+    const methods = structuredClone(data.methods);
+    for (const [name, [meanGeneratedTokens, accuracy]] of Object.entries(moved)) {
+      const accuracyInterval: [number, number] = [accuracy - 0.07, accuracy + 0.06];
+      Object.assign(methods[name]!, { meanGeneratedTokens, accuracy, accuracyInterval });
+    }
+    const [drawing = ""] = accuracyTokensChart(looks, methods, 0.5).split('class="chart narrow"');
     const labels = [
-      ...wide.matchAll(/dot-label[^>]* x="([^"]+)" y="([^"]+)" text-anchor="(\w+)">([^<]+)</g),
+      ...drawing.matchAll(/dot-label[^>]* x="([^"]+)" y="([^"]+)" text-anchor="(\w+)">([^<]+)</g),
     ].map((m) => {
-      const width = m[4]!.length * 7;
+      const width = m[4]!.length * 9;
       const left = m[3] === "start" ? Number(m[1]) : Number(m[1]) - width;
       return { left, right: left + width, y: Number(m[2]) };
     });

@@ -2,7 +2,7 @@
 import { shareBar } from "../../report/charts/bars.ts";
 import { clipText, cutNote, escapeHtml, type Html, label } from "../../report/html.ts";
 import { maxSteps } from "../../report/limits.ts";
-import { decimal, percent, tickLabel } from "../../report/numbers.ts";
+import { decimal, percent, percentTick, tickLabel } from "../../report/numbers.ts";
 import { type MethodLook, methodBadge } from "../../report/palette.ts";
 import type { CoreCount } from "../core-figures.ts";
 import type { CoreExample, InspectData } from "../data.ts";
@@ -80,7 +80,7 @@ function tenths(counts: readonly CoreCount[]): Html {
     xEnds: [0, 100],
     yEnds: [0, 0],
     xFormat: (tick) => `${tickLabel(tick, 1)}%`,
-    yFormat: (tick) => percent(tick),
+    yFormat: percentTick,
   });
   return chart === "" ? "" : `<figure><h3>Where they stand</h3>${chart}</figure>`;
 }
@@ -100,8 +100,9 @@ function examples(list: readonly CoreExample[]): Html {
 function example({ id, question, answer, wholeRight, steps }: CoreExample): Html {
   const shown = steps.slice(0, maxSteps);
   const text = shown.map(
-    ({ role, tokens }) =>
-      tokens.map(token).join("") +
+    ({ role, tokens }, s) =>
+      // The space before the first word is the tokenizer's.
+      tokens.map((one, t) => token(s + t === 0 ? { ...one, text: one.text.trimStart() } : one)).join("") +
       (role === undefined ? "" : `<span class="role">${escapeHtml(role)}</span>`),
   );
   return (

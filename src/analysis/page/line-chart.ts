@@ -17,8 +17,8 @@ export interface LineChart {
   height: number;
   /** Logarithmic where all values are above zero and span more than a factor of 12. */
   y?: "linear" | "auto";
-  xFormat?: (tick: number) => string;
-  yFormat?: (tick: number) => string;
+  xFormat?: (tick: number, step: number) => string;
+  yFormat?: (tick: number, step: number) => string;
   /** Ends that the axes have even where no point is. */
   xEnds?: [number, number];
   yEnds?: [number, number];

@@ -1,6 +1,6 @@
 /** Sharpness: the loss around both minima, drawn on the same axes. */
 import { escapeHtml, type Html } from "../../report/html.ts";
-import { decimal, percent } from "../../report/numbers.ts";
+import { decimal, percent, percentTick } from "../../report/numbers.ts";
 import { legend, type MethodLook, methodBadge } from "../../report/palette.ts";
 import { table } from "../../report/sections/results.ts";
 import type { InspectData } from "../data.ts";
@@ -67,7 +67,7 @@ export function sharpnessSection(
       yTitle: "rise of the loss (nats per token)",
       description: `Largest rise of the loss within a radius for ${names.join(" and ")}`,
       height: 320,
-      xFormat: (tick) => percent(tick),
+      xFormat: percentTick,
     })}</figure></section>`
   );
 }

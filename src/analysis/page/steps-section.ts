@@ -1,6 +1,6 @@
 /** Optimizer steps: how much of their loss and of their gradient is core tokens, under full batches and chunk by chunk. */
 import { escapeHtml, type Html } from "../../report/html.ts";
-import { decimal, missing, percent } from "../../report/numbers.ts";
+import { decimal, missing, percent, percentTick } from "../../report/numbers.ts";
 import { legend, type MethodLook, methodBadge } from "../../report/palette.ts";
 import { table } from "../../report/sections/results.ts";
 import type { InspectData } from "../data.ts";
@@ -102,7 +102,7 @@ function shareChart(steps: readonly MethodSteps[], looks: MethodLook[], names: s
       xEnds: [0, 100],
       yEnds: [0, 0],
       xFormat: (tick) => `${decimal(tick)}%`,
-      yFormat: (tick) => percent(tick, 0),
+      yFormat: percentTick,
     }) +
     `<figcaption>Chunk-wise steps hold one stage each: where core tokens gather in one chunk, its steps rise above the average that a full step always shows.</figcaption></figure>`
   );
@@ -118,13 +118,15 @@ function gradientChart(steps: readonly MethodSteps[], looks: MethodLook[], names
       ),
     }),
   );
+  const largest = Math.max(0, ...series.flatMap(({ points }) => points.map(({ y }) => y)));
   const chart = lineChart(series, {
     xTitle: "‖g core‖ / ‖g‖",
     yTitle: "cosine of the core tokens' gradient with the step's",
     description: `Cosine against relative norm of the core tokens' gradient, one point per step, for ${names.join(" and ")}`,
     height: 340,
     xEnds: [0, 0],
-    yEnds: [0, 1],
+    // All of them low: the marks would lie on the axis.
+    yEnds: [0, largest < 0.5 ? 0 : 1],
   });
   if (chart === "") return "";
   return (

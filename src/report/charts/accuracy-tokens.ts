@@ -87,8 +87,8 @@ function draw(box: Box, kind: string, dots: Dot[], chance: number | undefined, d
 
 /** Writes a label where it covers least: right, left, then above or below to either side. */
 function placeLabel(dot: Dot, cx: number, cy: number, box: Box, taken: Rectangle[]): Html {
-  // System fonts average a little under 7 px a character at 13 px.
-  const width = dot.label.length * 7;
+  // Bold at 13 px, the widest system fonts (DejaVu, Verdana) take 9 px a character; others leave a gap.
+  const width = dot.label.length * 9;
   const height = 15;
   const shifts = [0, -14, 14, -28, 28, -42, 42];
   const candidates = shifts.flatMap((shift) => [

@@ -21,13 +21,14 @@ export function niceStep(span: number, count: number): number {
 /**
  * Linear scale over [low, high] widened to whole steps.
  * @param range pixel positions of the two ends, e.g. [bottom, top]
+ * @param format of a tick; the step between ticks says how many decimals tell them apart
  */
 export function linearScale(
   low: number,
   high: number,
   count: number,
   range: [number, number],
-  format?: (tick: number) => string,
+  format?: (tick: number, step: number) => string,
 ): Scale {
   let [from, to] = [low, high];
   if (!(to > from)) {
@@ -45,7 +46,15 @@ export function linearScale(
   // One way of writing for a whole axis: 8k beside 10k, not 8,000.
   const large = Math.max(Math.abs(ticks[0]!), Math.abs(ticks.at(-1)!)) >= 10_000;
   const plain = (tick: number): string => (large ? compact(tick) : tickLabel(tick, step));
-  return build(ticks[0]!, ticks.at(-1)!, ticks, range, (value) => value, format ?? plain);
+  const write = format ?? plain;
+  return build(
+    ticks[0]!,
+    ticks.at(-1)!,
+    ticks,
+    range,
+    (value) => value,
+    (tick) => write(tick, step),
+  );
 }
 
 /** Logarithmic scale with ticks at 1, 2, 5 of each decade, thinned to decades where they would crowd. */
