@@ -75,6 +75,12 @@ describe("loadRecipe: refusals", () => {
       expect.stringMatching(/^also seed: /),
       "also chunk.count: expected number, received string",
     ]);
+    const range = await failure(load("task: {}\ntrain: { learningRate: 2 }\n"));
+    expect(range.message).toContain("<=1");
+    expect(range).toMatchObject({
+      place: { line: 2, key: "train.learningRate" },
+      remedy: "Correct the value, or take the key out so that its default holds.",
+    });
   });
 
   it("reports broken YAML with its line, and an empty file as a recipe without task", async () => {

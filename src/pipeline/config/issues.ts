@@ -86,6 +86,7 @@ function describe(issue: z.core.$ZodIssue, recipe: RecipeText): Problem[] {
   } else if (issue.code === "custom") {
     remedy = typeof issue.params?.remedy === "string" ? issue.params.remedy : undefined;
   }
+  remedy ??= "Correct the value, or take the key out so that its default holds.";
   return [{ message, key, line: lineOf(recipe, path), remedy }];
 }
 
