@@ -23,6 +23,8 @@ export interface RunManifest {
   recipe: Recipe;
 }
 
+const manifestName = "run.json";
+
 export class RunFolder {
   readonly path: string;
 
@@ -115,10 +117,12 @@ export interface OpenRunOptions {
 export async function openRunFolder(path: string, options: OpenRunOptions): Promise<RunFolder> {
   const folder = new RunFolder(path);
   const hash = recipeHash(options.recipe);
-  const existing = await folder.readJson<RunManifest>("run.json");
+  const present = await entriesOf(folder.path);
+  // A run that ended before anything was done, at a fault of its data say, stands in nobody's way.
+  const isFresh = present.every((name) => name === manifestName);
+  const existing = isFresh ? undefined : await readManifest(folder);
   if (existing === undefined) {
-    const present = await entriesOf(folder.path);
-    if (present.length > 0) {
+    if (!isFresh) {
       throw inputError(
         "the output folder is not empty and holds no run",
         { file: folder.path },
@@ -134,7 +138,7 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
         recipeHash: hash,
         recipe: options.recipe,
       } satisfies RunManifest,
-      "run.json",
+      manifestName,
     );
     return folder;
   }
@@ -146,7 +150,7 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
         : `the output folder holds another run (${changed})`,
       {
         exitCode: options.resume ? exitCodes.resumeMismatch : exitCodes.usage,
-        place: { file: folder.file("run.json") },
+        place: { file: folder.file(manifestName) },
         remedy: options.resume
           ? "Resume with the recipe and settings the run was started with, or give a new folder with --out."
           : "Give a new folder with --out.",
@@ -156,14 +160,26 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
   if (!options.resume) {
     throw inputError(
       "the output folder holds a run of this recipe already",
-      { file: folder.file("run.json") },
+      { file: folder.file(manifestName) },
       "Add --resume to go on with it, or give a new folder with --out.",
     );
   }
   if (hashOf(existing.recipe) !== hashOf(options.recipe)) {
-    await folder.writeJson({ ...existing, recipe: options.recipe } satisfies RunManifest, "run.json");
+    await folder.writeJson({ ...existing, recipe: options.recipe } satisfies RunManifest, manifestName);
   }
   return folder;
+}
+
+/** @throws SkipthinkError (exit 2) for one that cannot be read: without it nobody knows what the rest was computed from */
+async function readManifest(folder: RunFolder): Promise<RunManifest | undefined> {
+  return await folder.readJson<RunManifest>(manifestName).catch((cause: unknown) => {
+    if (!(cause instanceof SkipthinkError)) throw cause;
+    throw inputError(
+      "the run's description is damaged",
+      { file: folder.file(manifestName) },
+      "Give a new folder with --out; the students in this one can still be used.",
+    );
+  });
 }
 
 /** Names in a folder, none where there is no folder yet. @throws SkipthinkError (exit 2) for a file */

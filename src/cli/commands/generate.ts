@@ -175,7 +175,9 @@ async function writeWhole(
   const { tokens, stopped } = generation!;
   const rationale = stream.text.split(answerMarker)[0]!;
   return {
-    parts: splitSteps(rationale).map((step) => step.trim()),
+    parts: splitSteps(rationale)
+      .map((step) => step.trim())
+      .filter((step) => step !== ""),
     text: stream.text,
     tokens: tokens.length,
     finished: stopped,

@@ -127,10 +127,7 @@ function pageRationales(rationales: ReportData["rationales"]): PageData["rationa
         id: word(rationale.id),
         question: body(rationale.question),
         answer: word(rationale.answer),
-        whole:
-          whole === undefined
-            ? ""
-            : `With the whole rationale the student answers ${quoted(whole.answer)}: ${whole.correct ? "right" : "wrong"}.`,
+        whole: whole === undefined ? "" : wholeVerdict(whole),
         objective:
           before === undefined || after === undefined ? "" : `J ${decimal(before, 3)} → ${decimal(after, 3)}`,
         cut:
@@ -170,6 +167,14 @@ function pageRationales(rationales: ReportData["rationales"]): PageData["rationa
     },
   ];
   return { views: counted(views), items };
+}
+
+/** Forced verdicts decode nothing, so there is a verdict and no answer to quote. */
+function wholeVerdict({ answer, correct }: NonNullable<ReportData["rationales"][number]["whole"]>): string {
+  const verdict = correct ? "right" : "wrong";
+  return answer === undefined
+    ? `With the whole rationale the student's answer is ${verdict}.`
+    : `With the whole rationale the student answers ${quoted(answer)}: ${verdict}.`;
 }
 
 function quoted(answer: string | undefined): string {

@@ -1,0 +1,64 @@
+/** Who may open a run folder: a run that has done nothing yet stands in nobody's way, one that has is kept. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { loadRecipe } from "../../src/pipeline/config/load.ts";
+import { openRunFolder } from "../../src/pipeline/run-folder.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skipthink-run-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const open = async (seed: number, resume = false) => {
+  const { recipe } = await loadRecipe("demo", [`seed=${seed}`]);
+  return await openRunFolder(folder, { recipe, command: "skipthink demo", versions: {}, resume });
+};
+const seedInFolder = async (): Promise<number> =>
+  (JSON.parse(await readFile(join(folder, "run.json"), "utf8")) as { recipe: { seed: number } }).recipe.seed;
+
+describe("openRunFolder", () => {
+  test.each([false, true])(
+    "takes over a run that ended before its first stage (resume: %s)",
+    async (resume) => {
+      await open(1);
+      await open(2, resume);
+      expect(await seedInFolder()).toBe(2);
+    },
+  );
+
+  test("takes over a damaged description with nothing beside it", async () => {
+    await writeFile(join(folder, "run.json"), '{"format": 1,');
+    await open(3);
+    expect(await seedInFolder()).toBe(3);
+  });
+
+  test("refuses another recipe once there is something to lose", async () => {
+    await open(1);
+    await writeFile(join(folder, "rationales.jsonl"), "");
+    await expect(open(2)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("seed differs"),
+    });
+    await expect(open(2, true)).rejects.toMatchObject({ exitCode: 5 });
+    await expect(open(1)).rejects.toMatchObject({ exitCode: 2, remedy: expect.stringContaining("--resume") });
+    await open(1, true);
+    expect(await seedInFolder()).toBe(1);
+  });
+
+  test("refuses a damaged description beside results, and leaves both", async () => {
+    await open(1);
+    await writeFile(join(folder, "rationales.jsonl"), "");
+    await writeFile(join(folder, "run.json"), "{");
+    await expect(open(1, true)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("damaged"),
+      remedy: expect.stringContaining("new folder"),
+    });
+    expect(await readFile(join(folder, "run.json"), "utf8")).toBe("{");
+  });
+});
