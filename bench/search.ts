@@ -1,11 +1,13 @@
 /**
  * Chunk search and probing of many rationales against the naive way, on the built-in tracking task. Naive search: one scoring
  * forward pass for every chunking that the search looks at, one at a time. Naive probing: one greedy decoding of the answer per
- * removal, one at a time. The naive side runs on the first rationales only and is compared per rationale; both sides must
- * decide the same there. Prints a Markdown table.
+ * removal, one at a time. Both through the same engine and through transformers, where Python has it. The naive side runs on the first
+ * rationales only and is compared per rationale; all must decide the same there. Prints a Markdown table.
  */
-import { resolve } from "node:path";
-import type { Student } from "../src/engine/engine.ts";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Student, TokenSequence } from "../src/engine/engine.ts";
 import { onnxEngine } from "../src/engine/onnx/student.ts";
 import { averageBoundaries } from "../src/method/chunk/boundaries.ts";
 import { type ChunkOptions, chunkRationales } from "../src/method/chunk/chunk.ts";
@@ -15,9 +17,10 @@ import { type EncodedRationale, encodeRationale } from "../src/method/items/enco
 import { findMarkers, type Markers, markerTokens } from "../src/method/items/markers.ts";
 import { forcedJudge, generateJudge, type Judge } from "../src/method/probe/judge.ts";
 import { type ProbeOptions, probeRationales } from "../src/method/probe/probe.ts";
-import { answerProbe } from "../src/method/probe/sequences.ts";
+import { type AnswerProbe, answerProbe } from "../src/method/probe/sequences.ts";
 import { loadTokenizer } from "../src/students/tokenizer.ts";
 import { generateBuiltin } from "../src/tasks/builtin/index.ts";
+import { Worker } from "./worker.ts";
 
 export interface SearchOptions {
   /** Rationales of the fast side, and of the naive one. */
@@ -26,6 +29,8 @@ export interface SearchOptions {
   /** Steps on the answers first, so that some verdicts are "right" and removals are tried. */
   trainingSteps: number;
   threads: number;
+  /** Also the naive way through transformers. */
+  pytorch: boolean;
 }
 
 const chunkCount = 5;
@@ -61,11 +66,13 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
     await teachAnswers(student, encoded, markers, options.trainingSteps);
     const judgeOne = generateJudge(student, { tokenizer, maxNewTokens: 1, isRight: () => false });
     // Right is "exactly the gold answer", as the forced verdict has it.
+    const decoded: { probe: AnswerProbe; right: boolean }[] = [];
     const decoding: Judge = async (probes) => {
       const judgements = [];
       for (const probe of probes) {
         const [judgement] = await judgeOne([probe]);
         judgements.push({ ...judgement!, answerRight: judgement!.exact });
+        decoded.push({ probe, right: judgement!.exact });
       }
       return judgements;
     };
@@ -78,6 +85,8 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
     // Sessions are made and constants packed before the clock starts.
     await chunkRationales(student, few.slice(0, 1), markers, chunking);
     await probe(few.slice(0, 1), decoding);
+    await probe(few.slice(0, 1), forcedJudge(student));
+    decoded.length = 0;
 
     console.error(`search: ${encoded.length} rationales`);
     const chunked = await timed(() => chunkRationales(student, encoded, markers, chunking));
@@ -86,34 +95,45 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
     console.error(`probing: ${encoded.length} rationales`);
     const forced = await timed(() => probe(encoded, forcedJudge(student)));
     console.error(`probing, naive: ${few.length} rationales`);
-    const decoded = await timed(() => probe(few, decoding));
+    const naiveProbing = await timed(() => probe(few, decoding));
+    const python = options.pytorch
+      ? await throughTransformers(student, naive.value.sequences, decoded, tokenizer.endOfSequence, threads)
+      : undefined;
 
     const sameChunks = few.filter(
       (_, i) => chunked.value[i]!.boundaries.join() === naive.value.boundaries[i]!.join(),
     ).length;
     const keptOf = ({ keptSteps }: { keptSteps: number[] }): string => keptSteps.join();
-    const sameSkips = decoded.value.filter((one, i) => keptOf(one) === keptOf(forced.value[i]!)).length;
+    const sameSkips = naiveProbing.value.filter((one, i) => keptOf(one) === keptOf(forced.value[i]!)).length;
     const tried = forced.value.filter(({ wholeRight }) => wholeRight).length;
     console.log(
-      "| | rationales | ms per rationale | naive: rationales | ms per rationale | speed | same decisions |",
+      "| | rationales | ms each | one at a time, same engine | speed | through transformers | speed | same decisions |",
     );
-    console.log("|---|---|---|---|---|---|---|");
-    const row = (name: string, fast: number, slow: number, same: number): void => {
-      const [own, naively] = [(1000 * fast) / encoded.length, (1000 * slow) / few.length];
-      const cells = [
-        name,
-        encoded.length,
-        own.toFixed(2),
-        few.length,
-        naively.toFixed(1),
-        `${(naively / own).toFixed(1)}x`,
-      ];
+    console.log("|---|---|---|---|---|---|---|---|");
+    const row = (
+      name: string,
+      own: number,
+      naively: number,
+      python: number | undefined,
+      same: number,
+    ): void => {
+      const ms = (1000 * own) / encoded.length;
+      const against = (seconds: number | undefined): string[] => {
+        if (seconds === undefined) return ["–", "–"];
+        const each = (1000 * seconds) / few.length;
+        return [`${each.toFixed(0)} ms`, `${(each / ms).toFixed(1)}x`];
+      };
+      const cells = [name, encoded.length, ms.toFixed(1), ...against(naively), ...against(python)];
       console.log(`| ${[...cells, `${same} of ${few.length}`].join(" | ")} |`);
     };
-    row("chunk search (greedy)", chunked.seconds, naive.seconds, sameChunks);
-    row("probing", forced.seconds, decoded.seconds, sameSkips);
+    row("chunk search (greedy)", chunked.seconds, naive.seconds, python?.search, sameChunks);
+    row("probing", forced.seconds, naiveProbing.seconds, python?.probing, sameSkips);
+    if (python !== undefined)
+      console.log(
+        `\ntransformers decodes ${python.sameVerdicts} of ${decoded.length} answers to the same verdict`,
+      );
     console.log(
-      `\n${(naive.value.passes / few.length).toFixed(1)} chunkings looked at per rationale; ` +
+      `\n${(naive.value.sequences.length / few.length).toFixed(1)} chunkings looked at per rationale; ` +
         `${tried} of ${encoded.length} rationales answered right when whole, so their chunks were tried`,
     );
   } finally {
@@ -126,11 +146,11 @@ async function naiveSearch(
   student: Student,
   encoded: readonly EncodedRationale[],
   markers: Markers,
-): Promise<{ boundaries: number[][]; passes: number }> {
-  let passes = 0;
+): Promise<{ boundaries: number[][]; sequences: TokenSequence[] }> {
+  const sequences: TokenSequence[] = [];
   const score = async (rationale: EncodedRationale, boundaries: readonly number[]): Promise<number> => {
-    passes += 1;
     const sequence = sharedSequence(rationale, markers, chunking.sharedMarker);
+    sequences.push(sequence);
     const [scored] = await student.score([sequence], { alsoTokens: [markers.endOfChunk] });
     return objective(sharedCost(rationale, scored!), boundaries);
   };
@@ -154,7 +174,49 @@ async function naiveSearch(
     }
     boundaries.push(best);
   }
-  return { boundaries, passes };
+  return { boundaries, sequences };
+}
+
+/** The same passes and decodings, one at a time, through transformers' own model class. */
+async function throughTransformers(
+  student: Student,
+  sequences: readonly TokenSequence[],
+  decoded: readonly { probe: AnswerProbe; right: boolean }[],
+  endOfSequence: number,
+  threads: number,
+): Promise<{ search: number; probing: number; sameVerdicts: number }> {
+  const folder = await mkdtemp(join(tmpdir(), "skipthink-bench-"));
+  const whole = ({ prompt, context, target }: TokenSequence) => ({ given: [...prompt, ...context], target });
+  const work = {
+    sequences: sequences.map(whole),
+    probes: decoded.map(({ probe }) => whole(probe)),
+    endOfSequence,
+  };
+  const file = join(folder, "work.json");
+  const worker = async (): Promise<Worker> => {
+    await student.saveModel(folder);
+    await writeFile(file, JSON.stringify(work));
+    const python = process.env.SKIPTHINK_PYTHON ?? "python3";
+    const count = String(threads > 0 ? threads : cpus().length);
+    return await new Worker("transformers", python, [
+      resolve("bench/transformers_naive.py"),
+      folder,
+      file,
+      count,
+    ]).start();
+  };
+  try {
+    const side = await worker();
+    console.error(
+      `search and probing, naive, transformers: ${work.sequences.length} and ${work.probes.length} passes`,
+    );
+    const { seconds, losses } = await side.steps(1);
+    side.stop();
+    const sameVerdicts = decoded.filter(({ right }, i) => right === (losses[i] === 1)).length;
+    return { search: seconds[0]!, probing: seconds[1]!, sameVerdicts };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Steps on the answers that the probes ask for. */
