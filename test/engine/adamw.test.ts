@@ -9,14 +9,15 @@ const maxGradientNorm = 1;
 const steps = 6;
 const parameters = [
   { name: "matrix", dims: [3, 4], decays: true },
-  { name: "bias", dims: [4], decays: false },
+  { name: "bias", dims: [5], decays: false },
+  { name: "more than two blocks", dims: [2, 8193], decays: true },
 ] as const;
 const sizeOf = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
 const learningRate = (step: number) => 0.01 * step;
 
 /** Gradients of one step; their norm is far above the limit in odd steps and below it in even ones. */
 function gradientsOf(step: number): Map<string, Float32Array> {
-  const scale = step % 2 === 1 ? 5 : 0.05;
+  const scale = step % 2 === 1 ? 5 : 0.005;
   return new Map(
     parameters.map(({ name, dims }) => {
       const random = new RandomStream(step, name);
@@ -103,7 +104,8 @@ test("AdamW agrees with double precision over several steps, clipped and not, wi
   for (const [name, values] of expected.values) {
     const scale = Math.max(...values.map(Math.abs));
     values.forEach((value, i) => {
-      expect(Math.abs(actual.values.get(name)![i]! - value), `${name}[${i}]`).toBeLessThan(1e-6 * scale);
+      const difference = Math.abs(actual.values.get(name)![i]! - value);
+      if (difference >= 3e-6 * scale) expect.fail(`${name}[${i}] is ${difference} off`);
     });
   }
 });

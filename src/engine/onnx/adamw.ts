@@ -2,8 +2,15 @@
  * AdamW with decoupled weight decay (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the norm it is clipped by, on plain arrays.
  *
  * Not nodes of the graph: there a dozen operators each go through all weights, and onnxruntime-node copies what comes out, weights and
- * both moments. One loop reads and writes each array once, in place, in double precision (docs/performance.md has both).
+ * both moments. One loop reads and writes each array once, in place (docs/performance.md has both). It computes in float32, operation
+ * by operation as torch does: in double precision, rounded at the end, a weight whose gradient is rounding error beside epsilon goes
+ * another way, and sharp students are then 7e-3 apart in their gradient norm after 50 steps instead of 4e-4 (test/torch).
  */
+
+import { type AdamWKernel, blockLength, createAdamWKernel } from "./adamw-kernel.ts";
+
+/** Made at the first update; it holds no state between calls. */
+let kernel: AdamWKernel | undefined;
 
 /** What an update of one step has in common for all parameters. */
 export interface AdamWStep {
@@ -54,15 +61,28 @@ export function updateAdamW(
   const stepSize = learningRate / (1 - beta1 ** step);
   const secondScale = 1 / Math.sqrt(1 - beta2 ** step);
   const kept = 1 - learningRate * weightDecay;
-  const firstGain = 1 - beta1;
-  const secondGain = 1 - beta2;
-  for (let i = 0; i < weights.length; i++) {
-    const g = gradient[i]! * clip;
-    const m = beta1 * firstMoment[i]! + firstGain * g;
-    const v = beta2 * secondMoment[i]! + secondGain * g * g;
-    firstMoment[i] = m;
-    secondMoment[i] = v;
-    weights[i] = weights[i]! * kept - (stepSize * m) / (Math.sqrt(v) * secondScale + epsilon);
+  kernel ??= createAdamWKernel();
+  for (let start = 0; start < weights.length; start += blockLength) {
+    const end = Math.min(start + blockLength, weights.length);
+    kernel.weights.set(weights.subarray(start, end));
+    kernel.gradient.set(gradient.subarray(start, end));
+    kernel.firstMoment.set(firstMoment.subarray(start, end));
+    kernel.secondMoment.set(secondMoment.subarray(start, end));
+    kernel.update(
+      end - start,
+      clip,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      stepSize,
+      secondScale,
+      epsilon,
+      kept,
+    );
+    weights.set(kernel.weights.subarray(0, end - start), start);
+    firstMoment.set(kernel.firstMoment.subarray(0, end - start), start);
+    secondMoment.set(kernel.secondMoment.subarray(0, end - start), start);
   }
 }
 
