@@ -411,6 +411,9 @@ const notDifferentiable: Record<string, Record<string, (x: Value, indices: Value
     argmaxLast: (x) => elementwise.cast(reduce.argmaxLast(x), "float32"),
     reduceMaxLast: (x) => reduce.reduceMaxLast(x),
   },
+  neural: {
+    aboveFloor: (x) => neural.aboveFloor(x),
+  },
   layout: {
     gatherColumns: (x, indices) => layout.gatherColumns(x, indices),
     addAtColumns: (x, indices) =>
@@ -418,7 +421,6 @@ const notDifferentiable: Record<string, Record<string, (x: Value, indices: Value
     selectColumns: (x, indices) => layout.selectColumns(x, indices),
   },
   matmul: {},
-  neural: {},
 };
 
 for (const [file, operators] of Object.entries(differentiable)) {

@@ -116,6 +116,18 @@ describe("values", () => {
     expectClose(await evaluate(feeds, (x) => attention(x.q!, x.k!, x.v!, x.mask!, scale)), expected);
   });
 
+  test("attention gives what is masked no weight, however large its score, and a far smaller score none either", async () => {
+    const [time, width] = [3, 2];
+    const dims = [1, 1, time, width];
+    // Scores of the last position: 0, 1000 (masked) and 100.
+    const q = floats(dims, Float32Array.of(0, 0, 0, 0, 1, 0));
+    const k = floats(dims, Float32Array.of(0, 0, 1000, 0, 100, 0));
+    const v = floats(dims, Float32Array.of(5, 1e15, 7, 1e15, 3, 2));
+    const mask = floats([time, time], Float32Array.of(0, -1e9, -1e9, 0, 0, -1e9, 0, -1e9, 0));
+    const values = await evaluate({ q, k, v, mask }, (x) => attention(x.q!, x.k!, x.v!, x.mask!, 1));
+    expect([...values.slice(-width)]).toEqual([3, 2]);
+  });
+
   test("crossEntropy is −log softmax at the target, also for logits that would overflow exp", async () => {
     const logits = randoms("logits", 4 * 7, 3);
     logits[2] = 300;

@@ -3,7 +3,7 @@ import type { Graph, Value } from "../../graph/graph.ts";
 import { add, divide, exponential, maximum, multiply, subtract } from "../../graph/operators/elementwise.ts";
 import { concatenate, reshape, transpose } from "../../graph/operators/layout.ts";
 import { matmul } from "../../graph/operators/matmul.ts";
-import { attention } from "../../graph/operators/neural.ts";
+import { aboveFloor, attention } from "../../graph/operators/neural.ts";
 import { reduceMaxLast, reduceSum } from "../../graph/operators/reduce.ts";
 import type { Dimension } from "../../graph/shape.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
@@ -163,7 +163,7 @@ export function cachedAttention(
     const product = multiply(reduceSum(multiply(query, key), [-1], true), scale);
     const self = options.selfBias === undefined ? product : add(product, options.selfBias);
     const largest = maximum(reduceMaxLast(past), self);
-    const pastWeights = exponential(subtract(past, largest));
+    const pastWeights = exponential(subtract(aboveFloor(past, largest), largest));
     const selfWeight = exponential(subtract(self, largest));
     const total = add(reduceSum(pastWeights, [-1], true), selfWeight);
     const sum = add(matmul(pastWeights, cache.values[layer]!), multiply(selfWeight, value));
