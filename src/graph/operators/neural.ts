@@ -88,25 +88,26 @@ export function silu(x: Value): Value {
  * @param x [n, heads · width] @param cosine [n, width/2], as is @param sine; positions have no derivative
  */
 export function rotary(x: Value, heads: number, cosine: Value, sine: Value): Value {
-  const [rows, total] = x.shape as [string | number, number];
-  const width = total / heads;
-  const half = width / 2;
-  const turned = (input: Value, direction: 1 | -1): Value => {
-    const perHead = reshape(input, [-1, heads, width], [rows, heads, width]);
-    const [first, second] = split(perHead, [half, half], -1) as [Value, Value];
-    const across = (table: Value) => reshape(table, [-1, 1, half], [rows, 1, half]);
-    const [cos, sin] = [across(cosine), across(sine)];
-    const [minus, plus] = direction === 1 ? [subtract, add] : [add, subtract];
-    const parts = [
-      minus(multiply(first, cos), multiply(second, sin)),
-      plus(multiply(second, cos), multiply(first, sin)),
-    ];
-    return reshape(concatenate(parts, -1), [-1, total], x.shape);
+  const graph = x.graph;
+  const total = x.shape[1] as number;
+  // The operator looks a token's row of the tables up by its position. Here every token has a row of its own: one sequence that starts at 0.
+  const start = graph.int64s([0]);
+  const turned = (input: Value, sineOfTurn: Value): Value => {
+    const one = reshape(input, [1, -1, total], [1, x.shape[0]!, total]);
+    const [output] = graph.apply(
+      "RotaryEmbedding",
+      [one, start, cosine, sineOfTurn],
+      { num_heads: heads },
+      [{ dtype: x.dtype, shape: one.shape }],
+      { domain: "com.microsoft" },
+    );
+    return reshape(output!, [-1, total], x.shape);
   };
-  return x.graph.composite(
+  return graph.composite(
     [x],
-    () => turned(x, 1),
-    (gradient) => [turned(gradient, -1)],
+    () => turned(x, sine),
+    // Turned back.
+    (gradient) => [turned(gradient, negate(sine))],
   );
 }
 
