@@ -1,7 +1,7 @@
 /** The operators of a language model: normalization, activation, softmax, attention and loss, each with its own derivative. */
 import type { Value } from "../graph.ts";
 import { add, exponential, maximum, multiply, negate, sigmoid, subtract, sumToShape } from "./elementwise.ts";
-import { addAtColumns, concatenate, gatherColumns, reshape, split } from "./layout.ts";
+import { addAtColumns, gatherColumns, reshape } from "./layout.ts";
 import { matmul } from "./matmul.ts";
 import { reduceMaxLast, reduceMean, reduceSum, unsqueeze } from "./reduce.ts";
 
