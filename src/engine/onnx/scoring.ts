@@ -12,7 +12,8 @@ import { dataOf, type ParameterStore } from "./parameters.ts";
 import { buildTrees, type TokenTree, treeBatch } from "./prefix-tree.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
-const defaultTokensPerBatch = 8192;
+/** Larger batches are no faster: the scores of attention leave the caches. */
+const defaultTokensPerBatch = 2048;
 /** A longer tree would need much memory for its attention. */
 const longestTree = 1024;
 /** What a token costs for each unit of the student's width, where a pair of tokens in attention costs 1. */
