@@ -111,8 +111,7 @@ export class Scorer {
     const key = `${layout}${alternatives ? " with alternatives" : ""}`;
     let session = this.sessions.get(key);
     if (session === undefined) {
-      // Batches of thousands of tokens: operators are long. 1.4 times as fast as with spinning (docs/performance.md).
-      session = await createSession(this.build(layout, alternatives), "score", this.threads, { spin: false });
+      session = await createSession(this.build(layout, alternatives), "score", this.threads);
       this.sessions.set(key, session);
     }
     return session;

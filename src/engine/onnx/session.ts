@@ -13,16 +13,7 @@ export function resolveThreads(threads: number): number {
   return threads > 0 ? threads : cpus().length;
 }
 
-/**
- * @param options.spin false: threads sleep between two operators instead of spinning. Where cores share their parts (virtual machines), a
- *   spinning thread slows the one that works; where operators are short, waking up costs more than that.
- */
-export async function createSession(
-  graph: Graph,
-  name: string,
-  threads: number,
-  { spin = true }: { spin?: boolean } = {},
-): Promise<Session> {
+export async function createSession(graph: Graph, name: string, threads: number): Promise<Session> {
   return await ort.InferenceSession.create(serializeGraph(graph, name), {
     intraOpNumThreads: resolveThreads(threads),
     interOpNumThreads: 1,
@@ -32,7 +23,6 @@ export async function createSession(
     // A planned block per input shape lies beside what the first run of that shape took: half as much memory again, for no speed.
     enableMemPattern: false,
     logSeverityLevel: 3,
-    ...(spin ? {} : { extra: { session: { intra_op: { allow_spinning: "0" } } } }),
   });
 }
 
