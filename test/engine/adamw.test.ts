@@ -105,7 +105,7 @@ test("AdamW agrees with double precision over several steps, clipped and not, wi
     const scale = Math.max(...values.map(Math.abs));
     values.forEach((value, i) => {
       const difference = Math.abs(actual.values.get(name)![i]! - value);
-      if (difference >= 3e-6 * scale) expect.fail(`${name}[${i}] is ${difference} off`);
+      if (difference >= 1e-6 * scale) expect.fail(`${name}[${i}] is ${difference} off`);
     });
   }
 });
