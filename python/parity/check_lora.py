@@ -1,6 +1,6 @@
 """Puts our LoRA adapters on their base models with PEFT, and compares with our merged students and with our engine.
 
-    node scripts/save-lora-for-parity.mjs FOLDER && python python/parity/check_lora.py FOLDER
+node scripts/save-lora-for-parity.mjs FOLDER && python python/parity/check_lora.py FOLDER
 """
 
 import argparse
@@ -43,7 +43,9 @@ def check_student(checks, folder):
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
     merged = load(folder)
     rows = merged.get_input_embeddings().weight.shape[0]
-    name = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    name = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))[
+        "base_model_name_or_path"
+    ]
     base = load(name)
     base.resize_token_embeddings(rows, mean_resizing=False)
     plain = [log_probabilities(base, entry) for entry in expected["sequences"]]
@@ -59,7 +61,11 @@ def check_student(checks, folder):
             title = f"{folder.name}: sequence {index}, PEFT and {what}"
             checks.that(title, same_shape and difference < TOLERANCE, f"largest difference {difference:.1e}")
         change = (with_adapter - plain[index]).abs().max().item()
-        checks.that(f"{folder.name}: sequence {index} is changed by the adapter", change > LEAST_CHANGE, f"{change:.1e}")
+        checks.that(
+            f"{folder.name}: sequence {index} is changed by the adapter",
+            change > LEAST_CHANGE,
+            f"{change:.1e}",
+        )
 
 
 def main():

@@ -1,6 +1,6 @@
 """Loads a student that we saved in transformers, unchanged, and compares it with what our side computed.
 
-    node scripts/save-for-parity.mjs FOLDER && python python/parity/check_saved.py FOLDER
+node scripts/save-for-parity.mjs FOLDER && python python/parity/check_saved.py FOLDER
 """
 
 import argparse

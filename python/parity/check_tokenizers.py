@@ -4,7 +4,7 @@
     npx tsc -p tsconfig.tools.json && node build/scripts/compare-tokenizers.js OUT
 
 Each file holds the folder's tokenizer as `tokenizers` reads it, the strings, their ids, and the text of the ids and of random
-ids. Strings are drawn by a seed: words and numbers, code, runs of white space, emoji and their joiners, other scripts, any code
+ids. Strings are drawn by a seed: words and numbers, code, white space, emoji and their joiners, other scripts, any code
 points, and the contents of ordinary added tokens.
 """
 
@@ -20,24 +20,40 @@ from tokenizers.models import BPE
 SEED = 20
 COUNT = 10_000
 
-WORDS = (
+PLAIN = (
     "the Tom's they've I'LL don't apples 12 3.14159 1,000,000 x=y+1 Once upon a time naïve café Zürich señor "
     "question answer therefore 42 7 100% $5.00 (a+b)^2 U.S.A. e-mail @user #tag https://example.org/a?b=c&d=%20"
-).split(" ")
+)
+WORDS = PLAIN.split(" ")
 CODE = [
     "def f(x):\n    return x ** 2\n",
     "for (let i = 0; i < n; i++) {\n\tsum += a[i];\n}",
-    "<div class=\"a\">&nbsp;</div>",
-    "if x != None and y >= 0:\r\n        print(f\"{x!r}\")",
+    '<div class="a">&nbsp;</div>',
+    'if x != None and y >= 0:\r\n        print(f"{x!r}")',
     "SELECT * FROM t WHERE a = 'b' -- c",
     "\\frac{1}{2} \\cdot x_{i}",
 ]
 SPACES = " \t\n\r\u000b\u000c\u0085\u00a0\u1680\u2003\u2009\u2028\u2029\u202f\u3000\ufeff\u200b\u200c\u200d"
 EMOJI = ["🙂", "👩‍👩‍👧‍👦", "🇩🇪", "👍🏽", "❤️", "☎", "🏳️‍🌈", "🫠", "✓", "→", "∑", "½", "²", "①", "Ⅷ", "ﬁ", "™"]
 SCRIPTS = [
-    "东京都 汉字測試。", "ひらがなカタカナ", "한국어 문장입니다", "Привет, мир! Ёлка", "Ελληνικά άλφα", "שָׁלוֹם עולם",
-    "مرحبا ١٢٣ بالعالم", "हिन्दी में १२३ क्षि", "ภาษาไทย น้ำ", "தமிழ் ௧௨", "ქართული", "Հայերեն", "አማርኛ", "Tiếng Việt ở đây",
-    "İstanbul ılık ß ẞ ſ", "e\u0301 n\u0303 o\u0308\u0323", "𝒳 𝟘𝟙 𐍈 🂡", "Å Å ﷺ ｆｕｌｌ　ｗｉｄｔｈ",
+    "东京都 汉字測試。",
+    "ひらがなカタカナ",
+    "한국어 문장입니다",
+    "Привет, мир! Ёлка",
+    "Ελληνικά άλφα",
+    "שָׁלוֹם עולם",
+    "مرحبا ١٢٣ بالعالم",
+    "हिन्दी में १२३ क्षि",
+    "ภาษาไทย น้ำ",
+    "தமிழ் ௧௨",
+    "ქართული",
+    "Հայերեն",
+    "አማርኛ",
+    "Tiếng Việt ở đây",
+    "İstanbul ılık ß ẞ ſ",
+    "e\u0301 n\u0303 o\u0308\u0323",
+    "𝒳 𝟘𝟙 𐍈 🂡",
+    "Å Å ﷺ ｆｕｌｌ　ｗｉｄｔｈ",
 ]
 
 
@@ -72,7 +88,10 @@ def piece(draw, added):
 def strings(added):
     draw = random.Random(SEED)
     glue = ["", " ", "\n", ", "]
-    return ["".join(piece(draw, added) + draw.choice(glue) for _ in range(draw.randint(1, 6))) for _ in range(COUNT)]
+    return [
+        "".join(piece(draw, added) + draw.choice(glue) for _ in range(draw.randint(1, 6)))
+        for _ in range(COUNT)
+    ]
 
 
 def read(folder):

@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import numpy
+import rotary
 import torch
 from checks import Checks
 from safetensors.torch import load_file
@@ -209,9 +210,7 @@ def build(name):
     student = STUDENTS[name]
     family = student["family"]
     settings = {**COMMON[family], **student["config"]}
-    config = AutoConfig.for_model(
-        family, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **settings
-    )
+    config = AutoConfig.for_model(family, initializer_range=0.2, bos_token_id=0, eos_token_id=0, **settings)
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
@@ -269,9 +268,11 @@ def recorded(model, sequences, losses, total, logits, continuations):
     }
 
 
-def golden(name, model):
-    """Everything the test compares, from a float64 copy of the model."""
+def golden(name, model, frequencies=None):
+    """Everything the test compares, from a float64 copy of the model; `frequencies` are those of its rotary positions."""
     model = model.double().eval()
+    if frequencies is not None:
+        rotary.in_double(model, frequencies)
     # The last sequence fills the whole context.
     sizes = [(1, 0, 1), (3, 0, 9), (5, 7, 4), (12, 3, 20), (2, 30, 1), (10, 14, CONTEXT - 24)]
     sequences = ragged_items(STUDENTS[name]["seed"], sizes, model.config.vocab_size)
@@ -287,7 +288,10 @@ def golden(name, model):
         total = total + item["weight"] * loss
         for position in sorted({0, given - 1, ids.shape[1] - 1}):
             logits.append({"sequence": index, "position": position, "values": output[position].tolist()})
-    return recorded(model, sequences, losses, total, logits, greedy(name, model))
+    result = recorded(model, sequences, losses, total, logits, greedy(name, model))
+    if frequencies is not None:
+        result["rotaryFrequencies"] = frequencies
+    return result
 
 
 def greedy(name, model):
@@ -324,32 +328,27 @@ def rounded(value):
     return value
 
 
-def close(a, b, rel_tol, abs_tol):
-    """Equal but for rounding."""
+def close(a, b):
+    """Equal but for the rounding of float64 arithmetic and of the nine stored digits."""
     if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+        return math.isclose(a, b, rel_tol=1e-7, abs_tol=1e-9)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(close(x, y, rel_tol, abs_tol) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(close(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(close(a[key], b[key], rel_tol, abs_tol) for key in a)
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
     return type(a) is type(b) and a == b
 
 
-def tolerances(name):
-    """
-    The rounding of float64 arithmetic and of the nine stored digits. With rotary positions more: transformers computes their tables in
-    float32 whatever the model's type, and processors' sines and cosines differ in the last bit. Between AVX2 and AVX-512 logits
-    are up to 1.8e-6 and entries of gradients up to 5.1e-7 apart.
-    """
-    if name.startswith("gpt2"):
-        return {"rel_tol": 1e-7, "abs_tol": 1e-9}
-    return {"rel_tol": 1e-6, "abs_tol": 5e-6}
+def load(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
 
 
 def write(folder, name):
     model = build(name)
     model.save_pretrained(folder)
-    values = golden(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager"))
+    model = load(folder)
+    frequencies = rounded(rotary.frequencies_of(model)) if rotary.has_rotary(model) else None
+    values = golden(name, model, frequencies)
     (folder / "golden.json").write_text(json.dumps(rounded(values), separators=(",", ":")) + "\n", "utf-8")
 
 
@@ -361,11 +360,20 @@ def check(checks, name):
         stored = load_file(folder / "model.safetensors")
         same = fresh.keys() == stored.keys() and all(torch.equal(fresh[key], stored[key]) for key in fresh)
         checks.that(f"{name}: weights are the generator's, bit for bit", same)
-        # What transformers reads from the committed folder, not from the fresh one.
-        values = rounded(golden(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")))
     expected = json.loads((folder / "golden.json").read_text("utf-8"))
+    # What transformers reads from the committed folder, not from the fresh one.
+    model = load(folder)
+    frequencies = expected.get("rotaryFrequencies")
+    checks.that(
+        f"{name}: rotary frequencies are recorded where they are used",
+        (frequencies is not None) == rotary.has_rotary(model),
+    )
+    if frequencies is not None:
+        rotary.check_rotary(checks, name, model, frequencies, CONTEXT)
+    values = rounded(golden(name, model, frequencies))
+    checks.that(f"{name}: golden.json has every value", expected.keys() == values.keys())
     for key in expected:
-        checks.that(f"{name}: {key}", key in values and close(expected[key], values[key], **tolerances(name)))
+        checks.that(f"{name}: {key}", key in values and close(expected[key], values[key]))
 
 
 def main():

@@ -246,7 +246,9 @@ def check_saved(checks, folder):
         ours = torch.tensor(entry["logProbabilities"], dtype=torch.float64)
         difference = (found - ours).abs().max().item()
         checks.that(
-            f"saved: log-probabilities of sequence {index}", difference < 1e-4, f"largest difference {difference:.1e}"
+            f"saved: log-probabilities of sequence {index}",
+            difference < 1e-4,
+            f"largest difference {difference:.1e}",
         )
         tokens = generate(model, entry["prompt"], entry["context"], len(entry["greedy"]))
         checks.that(f"saved: greedy continuation of sequence {index}", tokens == entry["greedy"])
