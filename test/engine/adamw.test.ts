@@ -1,6 +1,6 @@
 /** AdamW and clipping against the textbook formula in double precision. */
 import { expect, test } from "vitest";
-import { clipFactor, globalNorm, updateAdamW } from "../../src/engine/onnx/adamw.ts";
+import { allocateAdamW, clipFactor, globalNorm } from "../../src/engine/onnx/adamw.ts";
 import { RandomStream } from "../../src/util/random.ts";
 
 const options = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 };
@@ -71,9 +71,9 @@ function reference(): { norms: number[]; values: Map<string, number[]> } {
 }
 
 function updated(): { norms: number[]; values: Map<string, Float32Array> } {
-  const state = parameters.map(({ name, dims, decays }) => {
-    const size = sizeOf(dims);
-    return { name, decays, p: initial(name, size), m: new Float32Array(size), v: new Float32Array(size) };
+  const states = allocateAdamW(parameters.map(({ name, dims }) => ({ name, length: sizeOf(dims) })));
+  states.forEach(({ weights }, i) => {
+    weights.set(initial(parameters[i]!.name, weights.length));
   });
   const norms: number[] = [];
   for (let step = 1; step <= steps; step++) {
@@ -81,15 +81,16 @@ function updated(): { norms: number[]; values: Map<string, Float32Array> } {
     const norm = globalNorm(gradients.values());
     norms.push(norm);
     const clip = clipFactor(norm, maxGradientNorm);
-    for (const { name, decays, p, m, v } of state) {
+    for (const [i, { name, decays }] of parameters.entries()) {
       const decay = decays ? weightDecay : 0;
       const common = { ...options, learningRate: learningRate(step), weightDecay: decay, step, clip };
-      updateAdamW(p, gradients.get(name)!, m, v, common);
+      states[i]!.update(gradients.get(name)!, common);
     }
   }
-  const values = state.flatMap(({ name, p, m, v }) =>
-    Object.entries({ [name]: p, [`${name}.m`]: m, [`${name}.v`]: v }),
-  );
+  const values = states.flatMap(({ weights, firstMoment, secondMoment }, i) => {
+    const { name } = parameters[i]!;
+    return Object.entries({ [name]: weights, [`${name}.m`]: firstMoment, [`${name}.v`]: secondMoment });
+  });
   return { norms, values: new Map(values) };
 }
 
@@ -112,8 +113,42 @@ test("AdamW agrees with double precision over several steps, clipped and not, wi
 
 test("the norm of arrays of any length, and no clipping where no limit is given", () => {
   expect(globalNorm([Float32Array.of(3, 0, 0, 0, 4), new Float32Array(0), Float32Array.of(12)])).toBe(13);
+  const random = new RandomStream(3, "norm");
+  for (const length of [1, 3, 4, 8191, 8192, 8193, 20_002]) {
+    const values = Float32Array.from({ length }, () => random.normal());
+    // As exact as float64 sums in another order are.
+    expect(globalNorm([values]) / Math.hypot(...values)).toBeCloseTo(1, 12);
+  }
   expect(clipFactor(13, 0)).toBe(1);
   expect(clipFactor(13, 26)).toBe(1);
   expect(clipFactor(13, 6.5)).toBeCloseTo(0.5, 6);
   expect(clipFactor(Number.NaN, 1)).toBeNaN();
+});
+
+test("arrays of every kind of length lie apart, aligned, beside each other and in kernels of their own", () => {
+  const lengths = [1, 5, 16, 17, 8193];
+  const states = allocateAdamW(lengths.map((length) => ({ name: String(length), length })));
+  const arrays = states.flatMap(({ weights, firstMoment, secondMoment }) => [
+    weights,
+    firstMoment,
+    secondMoment,
+  ]);
+  expect(new Set(arrays.map(({ buffer }) => buffer)).size).toBe(1);
+  arrays.forEach((array, i) => {
+    expect(array.length).toBe(lengths[Math.floor(i / 3)]);
+    expect(array.byteOffset % 64).toBe(0);
+    array.fill(i + 1);
+  });
+  // Numbers after an array's end are worked on too, but no array begins there.
+  states[0]!.update(new Float32Array(1), {
+    ...options,
+    ...{ learningRate: 0, weightDecay: 0, step: 1, clip: 1 },
+  });
+  arrays.slice(3).forEach((array, i) => {
+    expect(new Set(array)).toEqual(new Set([i + 4]));
+  });
+  // 2 GB a kernel: three such arrays do not share one. (Memory that is not touched is not taken.)
+  const large = allocateAdamW([1, 2, 3].map((i) => ({ name: String(i), length: 60e6 })));
+  expect(new Set(large.map(({ weights }) => weights.buffer)).size).toBe(2);
+  expect(() => allocateAdamW([{ name: "wte", length: 358e6 }])).toThrow(/"wte" has 358,000,000 weights/);
 });

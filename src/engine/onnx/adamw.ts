@@ -1,5 +1,5 @@
 /**
- * AdamW with decoupled weight decay (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the norm it is clipped by, on plain arrays.
+ * AdamW with decoupled weight decay (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the norm it is clipped by.
  *
  * Not nodes of the graph: there a dozen operators each go through all weights, and onnxruntime-node copies what comes out, weights and
  * both moments. One loop reads and writes each array once, in place (docs/performance.md has both). It computes in float32, operation
@@ -7,10 +7,14 @@
  * another way, and sharp students are then 7e-3 apart in their gradient norm after 50 steps instead of 4e-4 (test/torch).
  */
 
-import { type AdamWKernel, blockLength, createAdamWKernel } from "./adamw-kernel.ts";
-
-/** Made at the first update; it holds no state between calls. */
-let kernel: AdamWKernel | undefined;
+import { inputError } from "../../util/errors.ts";
+import {
+  type AdamWKernel,
+  blockLength,
+  createAdamWKernel,
+  largestAllocation,
+  type Scalars,
+} from "./adamw-kernel.ts";
 
 /** What an update of one step has in common for all parameters. */
 export interface AdamWStep {
@@ -26,21 +30,100 @@ export interface AdamWStep {
   clip: number;
 }
 
-/** Global 2-norm of gradients. */
+/** A weight array with its moments where AdamW works on them in place; all of one length. The moments begin as zeros. */
+export interface AdamWState {
+  weights: Float32Array;
+  firstMoment: Float32Array;
+  secondMoment: Float32Array;
+  /** Updates all three. */
+  update(gradient: Float32Array, step: AdamWStep): void;
+}
+
+/** Parameters share kernels up to this many bytes; a larger one has a kernel of its own. */
+const sharedKernelBytes = 2 ** 31;
+/** Arrays begin at multiples of this: as wide as the widest vector registers. */
+const alignment = 64;
+
+/** State for these parameters; weights are zeros too. @throws SkipthinkError for a parameter that is too large */
+export function allocateAdamW(parameters: readonly { name: string; length: number }[]): AdamWState[] {
+  for (const { name, length } of parameters) {
+    if (stateBytes(length) <= largestAllocation) continue;
+    throw inputError(
+      `"${name}" has ${length.toLocaleString("en")} weights; the embedded engine trains at most 357 million in one matrix`,
+      { key: name },
+      "train adapters only (student.lora), or use --engine torch",
+    );
+  }
+  const groups: { lengths: number[]; bytes: number }[] = [];
+  for (const { length } of parameters) {
+    const bytes = stateBytes(length);
+    const last = groups.at(-1);
+    if (last === undefined || last.bytes + bytes > sharedKernelBytes)
+      groups.push({ lengths: [length], bytes });
+    else {
+      last.lengths.push(length);
+      last.bytes += bytes;
+    }
+  }
+  return groups.flatMap(({ lengths, bytes }) => {
+    const kernel = createAdamWKernel(bytes);
+    let at = 0;
+    return lengths.map((length) => {
+      const state = stateAt(kernel, at, length);
+      at += stateBytes(length);
+      return state;
+    });
+  });
+}
+
+function stateBytes(length: number): number {
+  return 3 * alignment * Math.ceil((4 * length) / alignment);
+}
+
+function stateAt(kernel: AdamWKernel, at: number, length: number): AdamWState {
+  const third = stateBytes(length) / 3;
+  const [weightsAt, firstMomentAt, secondMomentAt] = [at, at + third, at + 2 * third] as const;
+  return {
+    weights: kernel.array(weightsAt, length),
+    firstMoment: kernel.array(firstMomentAt, length),
+    secondMoment: kernel.array(secondMomentAt, length),
+    update(gradient, { beta1, beta2, epsilon, learningRate, weightDecay, step, clip }) {
+      const stepSize = learningRate / (1 - beta1 ** step);
+      const secondScale = 1 / Math.sqrt(1 - beta2 ** step);
+      const kept = 1 - learningRate * weightDecay;
+      const [firstGain, secondGain] = [1 - beta1, 1 - beta2];
+      const scalars: Scalars = [
+        ...([clip, beta1, firstGain, beta2, secondGain] as const),
+        ...([stepSize, secondScale, epsilon, kept] as const),
+      ];
+      for (let start = 0; start < length; start += blockLength) {
+        const block = gradient.subarray(start, start + blockLength);
+        kernel.gradient.set(block);
+        const byte = 4 * start;
+        kernel.update(block.length, weightsAt + byte, firstMomentAt + byte, secondMomentAt + byte, scalars);
+      }
+    },
+  };
+}
+
+/** For norms; it holds no state between calls. */
+let scratch: AdamWKernel | undefined;
+
+/** Global 2-norm of gradients, summed in double precision. */
 export function globalNorm(gradients: Iterable<Float32Array>): number {
+  scratch ??= createAdamWKernel(0);
+  const { sums } = scratch;
   let total = 0;
   for (const gradient of gradients) {
-    // Four sums side by side: one would wait for itself.
-    let [a, b, c, d] = [0, 0, 0, 0];
+    sums.fill(0);
     const whole = gradient.length - (gradient.length % 4);
-    for (let i = 0; i < whole; i += 4) {
-      a += gradient[i]! * gradient[i]!;
-      b += gradient[i + 1]! * gradient[i + 1]!;
-      c += gradient[i + 2]! * gradient[i + 2]!;
-      d += gradient[i + 3]! * gradient[i + 3]!;
+    for (let start = 0; start < whole; start += blockLength) {
+      const block = gradient.subarray(start, Math.min(start + blockLength, whole));
+      scratch.gradient.set(block);
+      scratch.addSquares(block.length);
     }
-    for (let i = whole; i < gradient.length; i++) a += gradient[i]! * gradient[i]!;
-    total += a + b + (c + d);
+    for (let i = whole; i < gradient.length; i++) sums[0]! += gradient[i]! * gradient[i]!;
+    total += sums[0]! + sums[1]! + (sums[2]! + sums[3]!);
   }
   return Math.sqrt(total);
 }
@@ -48,42 +131,6 @@ export function globalNorm(gradients: Iterable<Float32Array>): number {
 /** What gradients of this norm are multiplied by, as torch.nn.utils.clip_grad_norm_ has it. @param largest 0: no clipping */
 export function clipFactor(norm: number, largest: number): number {
   return largest > 0 ? Math.min(1, largest / (norm + 1e-6)) : 1;
-}
-
-/** Updates weights and both moments in place; all arrays are equally long. */
-export function updateAdamW(
-  weights: Float32Array,
-  gradient: Float32Array,
-  firstMoment: Float32Array,
-  secondMoment: Float32Array,
-  { beta1, beta2, epsilon, learningRate, weightDecay, step, clip }: AdamWStep,
-): void {
-  const stepSize = learningRate / (1 - beta1 ** step);
-  const secondScale = 1 / Math.sqrt(1 - beta2 ** step);
-  const kept = 1 - learningRate * weightDecay;
-  kernel ??= createAdamWKernel();
-  for (let start = 0; start < weights.length; start += blockLength) {
-    const end = Math.min(start + blockLength, weights.length);
-    kernel.weights.set(weights.subarray(start, end));
-    kernel.gradient.set(gradient.subarray(start, end));
-    kernel.firstMoment.set(firstMoment.subarray(start, end));
-    kernel.secondMoment.set(secondMoment.subarray(start, end));
-    kernel.update(
-      end - start,
-      clip,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      stepSize,
-      secondScale,
-      epsilon,
-      kept,
-    );
-    weights.set(kernel.weights.subarray(0, end - start), start);
-    firstMoment.set(kernel.firstMoment.subarray(0, end - start), start);
-    secondMoment.set(kernel.secondMoment.subarray(0, end - start), start);
-  }
 }
 
 /** Adds to sums in place. */

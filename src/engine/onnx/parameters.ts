@@ -2,7 +2,7 @@
 import { Tensor } from "./session.ts";
 
 export interface ParameterStore {
-  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly weights: Map<string, Tensor>;
   /** Names of the weights that training changes; only they have gradients and moments. */
   readonly trainable: readonly string[];
   /** Grows with every change of the weights, so that sessions with packed copies know when they are stale. */
@@ -21,16 +21,6 @@ export function makeParameterStore(
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of shapes) weights.set(name, float32Tensor(data.get(name)!, shape));
   return { weights, trainable, version: 0 };
-}
-
-/** Zero tensors with the shapes of the trainable weights. */
-export function zerosLike(store: ParameterStore): Map<string, Tensor> {
-  return new Map(
-    store.trainable.map((name) => {
-      const { size, dims } = store.weights.get(name)!;
-      return [name, float32Tensor(new Float32Array(size), dims)];
-    }),
-  );
 }
 
 export function dataOf(tensor: Tensor): Float32Array {

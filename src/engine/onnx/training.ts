@@ -2,10 +2,10 @@
 
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
-import { addInto, clipFactor, globalNorm, updateAdamW } from "./adamw.ts";
+import { type AdamWState, addInto, allocateAdamW, clipFactor, globalNorm } from "./adamw.ts";
 import type { SequenceBatch } from "./batch.ts";
 import { batchSequences } from "./forward.ts";
-import { dataOf, type ParameterStore, zerosLike } from "./parameters.ts";
+import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 import { gradientGraph } from "./training-graph.ts";
 
@@ -15,21 +15,31 @@ type Gradients = Map<string, Float32Array>;
 export class Trainer {
   /** Optimizer steps taken; AdamW's bias correction counts from it. */
   step = 0;
-  readonly firstMoments: Map<string, Tensor>;
-  readonly secondMoments: Map<string, Tensor>;
+  readonly firstMoments = new Map<string, Tensor>();
+  readonly secondMoments = new Map<string, Tensor>();
   private readonly family: StudentFamily;
   private readonly store: ParameterStore;
   private readonly options: OptimizerOptions;
   private readonly threads: number;
+  private readonly states = new Map<string, AdamWState>();
   private session: Session | undefined;
 
+  /** Moves the store's trainable weights to where AdamW works on them. */
   constructor(family: StudentFamily, store: ParameterStore, options: OptimizerOptions, threads: number) {
     this.family = family;
     this.store = store;
     this.options = options;
     this.threads = threads;
-    this.firstMoments = zerosLike(store);
-    this.secondMoments = zerosLike(store);
+    const parameters = store.trainable.map((name) => ({ name, length: store.weights.get(name)!.size }));
+    allocateAdamW(parameters).forEach((state, i) => {
+      const { name } = parameters[i]!;
+      const weights = store.weights.get(name)!;
+      state.weights.set(dataOf(weights));
+      store.weights.set(name, float32Tensor(state.weights, weights.dims));
+      this.firstMoments.set(name, float32Tensor(state.firstMoment, weights.dims));
+      this.secondMoments.set(name, float32Tensor(state.secondMoment, weights.dims));
+      this.states.set(name, state);
+    });
   }
 
   async train(
@@ -101,11 +111,8 @@ export class Trainer {
       clip: clipFactor(report.gradientNorm, maxGradientNorm),
     };
     for (const [name, gradient] of gradients) {
-      const [weights, m, v] = [this.store.weights, this.firstMoments, this.secondMoments].map((tensors) =>
-        dataOf(tensors.get(name)!),
-      ) as [Float32Array, Float32Array, Float32Array];
       const decay = this.family.decays(name) ? weightDecay : 0;
-      updateAdamW(weights, gradient, m, v, { ...common, weightDecay: decay });
+      this.states.get(name)!.update(gradient, { ...common, weightDecay: decay });
     }
     this.store.version += 1;
   }
