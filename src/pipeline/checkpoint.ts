@@ -48,10 +48,15 @@ export async function saveCheckpoint(
   const target = join(folder, `checkpoint-${position.step}`);
   await student.saveCheckpoint(target);
   await writeTextAtomically(join(target, manifest), JSON.stringify(position));
-  const steps = await checkpointSteps(folder);
-  for (const step of steps.slice(0, Math.max(0, steps.length - keep))) {
-    await rm(join(folder, `checkpoint-${step}`), { recursive: true, force: true });
+  // Those of another training (the data has changed since) are of no use, whatever their step.
+  const own: number[] = [];
+  const remove = (step: number): Promise<void> =>
+    rm(join(folder, `checkpoint-${step}`), { recursive: true, force: true });
+  for (const step of await checkpointSteps(folder)) {
+    if ((await positionOf(folder, step))?.inputs === position.inputs) own.push(step);
+    else await remove(step);
   }
+  for (const step of own.slice(0, Math.max(0, own.length - keep))) await remove(step);
 }
 
 /** Loads the newest whole checkpoint of the same training; undefined if there is none. */
@@ -61,14 +66,18 @@ export async function loadCheckpoint(
   inputs: string,
 ): Promise<TrainingPosition | undefined> {
   for (const step of (await checkpointSteps(folder)).reverse()) {
-    const source = join(folder, `checkpoint-${step}`);
-    if (!existsSync(join(source, manifest))) continue;
-    const position = JSON.parse(await readFile(join(source, manifest), "utf8")) as TrainingPosition;
-    if (position.inputs !== inputs) continue;
-    await student.loadCheckpoint(source);
+    const position = await positionOf(folder, step);
+    if (position?.inputs !== inputs) continue;
+    await student.loadCheckpoint(join(folder, `checkpoint-${step}`));
     return position;
   }
   return undefined;
+}
+
+/** Undefined for a checkpoint that is not whole. */
+async function positionOf(folder: string, step: number): Promise<TrainingPosition | undefined> {
+  const path = join(folder, `checkpoint-${step}`, manifest);
+  return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as TrainingPosition) : undefined;
 }
 
 /** Steps of the checkpoints in a folder, rising. */

@@ -1,7 +1,7 @@
 /** Chunks while a training goes on: average ones first, then those that a search with the student as it is now finds. */
 import type { Student } from "../engine/engine.ts";
 import { averageBoundaries } from "../method/chunk/boundaries.ts";
-import { chunkRationales } from "../method/chunk/chunk.ts";
+import { type ChunkedRationale, chunkRationales } from "../method/chunk/chunk.ts";
 import { mean } from "../util/mean.ts";
 import type { ChunkHistoryEntry, TrainingPosition } from "./checkpoint.ts";
 import type { Recipe } from "./config/schema.ts";
@@ -35,7 +35,7 @@ export async function searchChunks(
   { encoded, markers }: Pick<RunStudent, "encoded" | "markers">,
   { count, search, context, sharedMarker, maxSweeps }: Recipe["chunk"],
   current: { epoch: number; boundaries: Boundaries },
-): Promise<{ boundaries: Boundaries; entry: ChunkHistoryEntry }> {
+): Promise<{ boundaries: Boundaries; entry: ChunkHistoryEntry; found: ChunkedRationale[] }> {
   const started = performance.now();
   const before = student.counters().scoredSequences;
   const options = { count, search, context, sharedMarker, maxSweeps };
@@ -43,6 +43,7 @@ export async function searchChunks(
   const found = await chunkRationales(student, encoded, markers, options, previous);
   const seconds = (performance.now() - started) / 1000;
   return {
+    found,
     boundaries: Object.fromEntries(found.map(({ rationaleId, boundaries }) => [rationaleId, boundaries])),
     entry: {
       epoch: current.epoch,

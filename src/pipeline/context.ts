@@ -70,3 +70,9 @@ export interface RunStudent {
   encoded: EncodedRationale[];
   contextLength: number;
 }
+
+/** Training problems with a rationale that fits the student. */
+export function problemCount(data: Pick<RunData, "train">, base: Pick<RunStudent, "encoded">): number {
+  const kept = new Set(base.encoded.map(({ rationaleId }) => rationaleId));
+  return new Set(data.train.filter(({ id }) => kept.has(id)).map(({ problemId }) => problemId)).size;
+}

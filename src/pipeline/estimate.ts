@@ -16,7 +16,7 @@ import type { PlannedBatch, TrainingItem } from "../method/items/types.ts";
 import { mean } from "../util/mean.ts";
 import { budgetOf, usedShare } from "./budget.ts";
 import type { Recipe } from "./config/schema.ts";
-import type { RunContext, RunData, RunReporter, RunStudent } from "./context.ts";
+import { problemCount, type RunContext, type RunData, type RunReporter, type RunStudent } from "./context.ts";
 import { loraOptions } from "./lora.ts";
 import { estimateMemory } from "./memory.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -95,7 +95,7 @@ export async function estimateRun(
       return {
         task: data.taskName,
         problems: {
-          train: new Set(data.train.map(({ problemId }) => problemId)).size,
+          train: problemCount(data, base),
           dev: data.dev.length,
           test: data.test.length,
         },

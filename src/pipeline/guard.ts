@@ -2,6 +2,7 @@
 import type { StepReport } from "../engine/engine.ts";
 import type { PlannedBatch } from "../method/items/types.ts";
 import { SkipthinkError } from "../util/errors.ts";
+import { mean } from "../util/mean.ts";
 
 const settleSteps = 50;
 
@@ -31,8 +32,10 @@ export class DivergenceGuard {
       });
     }
     this.steps += 1;
+    // Items without their weights: those of a task that counts little would make the next task's look like a rise.
+    const loss = mean([...report.sequenceLosses]);
     const smoothing = Math.min(0.95, 1 - 1 / this.steps);
-    this.average = smoothing * this.average + (1 - smoothing) * report.loss;
+    this.average = smoothing * this.average + (1 - smoothing) * loss;
     if (this.steps <= 20) this.start = this.average;
     if (!this.mayRise && this.steps > settleSteps && this.average > 2 * this.start + 1) {
       throw new SkipthinkError(

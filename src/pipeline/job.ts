@@ -44,7 +44,11 @@ export async function writeTrainingJob(
       ...context,
       folder: scratch,
       // A job has no one to ask its student questions, so it ends with the last epoch's.
-      recipe: { ...recipe, train: { ...recipe.train, select: "last" } },
+      recipe: {
+        ...recipe,
+        train: { ...recipe.train, select: "last" },
+        evaluate: { ...recipe.evaluate, testEveryEpoch: false },
+      },
       engine: jobEngine(writer, capabilities),
       reporter: {
         ...context.reporter,

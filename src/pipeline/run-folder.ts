@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
 import { exitCodes, inputError, SkipthinkError } from "../util/errors.ts";
@@ -41,6 +41,10 @@ export class RunFolder {
   }
   metrics(method: string): string {
     return this.file("metrics", `${method}.jsonl`);
+  }
+  /** Every search for chunks while the method is trained. */
+  chunking(method: string): string {
+    return this.file("chunking", `${method}.jsonl`);
   }
 
   async readJson<T>(...parts: string[]): Promise<T | undefined> {
@@ -234,6 +238,8 @@ export async function runStage<T>(
   if (record !== undefined && record.inputs === hash && isThere)
     return { result: record.result, hash, cached: true };
   const started = performance.now();
+  // Its files are written over from here on: nobody may take them for the old result, should this stage be stopped.
+  await rm(folder.file("stages", `${name}.json`), { force: true });
   const result = await run(hash);
   const seconds = (performance.now() - started) / 1000;
   await folder.writeJson(

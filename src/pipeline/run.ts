@@ -81,7 +81,11 @@ export async function upstreamOf(
     optimizerSteps,
     trainedTokens,
     trainingSeconds,
-    boundaries: Object.fromEntries(chunked.chunks.map((chunk) => [chunk.rationaleId, chunk.boundaries])),
+    boundaries:
+      chunked.count === context.recipe.chunk.count
+        ? Object.fromEntries(chunked.chunks.map((chunk) => [chunk.rationaleId, chunk.boundaries]))
+        : // Probing has cut finer or coarser; stages are those that the student has been taught.
+          start.result.boundaries,
     skips: keptSteps(probed.skips, random),
   };
 }

@@ -83,6 +83,17 @@ describe("rows that cannot be used are refused by file and line", () => {
     expectRefusal(await distill(json(rows)), "context holds 640", /train\.jsonl:\d+ /, "items.tooLong=drop");
   });
 
+  it("a dev split that is the test split, so that no dev problem is left", async () => {
+    const data = "data: { train: train.jsonl, dev: train.jsonl, test: train.jsonl, answerKind: number }";
+    // The training file has questions that are not in either: rows are taken out of train and dev, not of test.
+    const place = join(folder, "splits");
+    await mkdir(place);
+    await writeFile(join(place, "held-out.jsonl"), `${json(goodRows().slice(0, 4)).join("\n")}\n`);
+    const splits = data.replace(/(dev|test): train/g, `$1: ${join(place, "held-out")}`);
+    const result = await distill(json(goodRows()), [splits]);
+    expectRefusal(result, /held-out\.jsonl/, "no dev problem is left", "train.select=last");
+  });
+
   it("a file that is not there", async () => {
     const result = await distill(json(goodRows()), ["data: { train: gone.jsonl }"]);
     expectRefusal(result, /at .*gone\.jsonl/, "the data file is not there");

@@ -136,6 +136,28 @@ describe("distill", () => {
   });
 });
 
+it("probing in other chunks than training, stage items of skip-thinking stay those of training", async () => {
+  const own = join(folder, "all-items.yaml");
+  await writeFile(
+    own,
+    tinyRecipe([
+      "methods: [stt]",
+      "train: { budget: { unit: optimizerSteps, amount: 4 } }",
+      "chunk: { count: 2 }",
+      "probe: { chunks: 3 }",
+      "items: { sttItems: all }",
+    ]),
+  );
+  const { code, stderr } = await cli(["distill", own, "--out", join(folder, "all-items"), "--json"]);
+  expect(code, stderr).toBe(0);
+  const lines = (await readFile(join(folder, "all-items", "metrics", "stt.jsonl"), "utf8"))
+    .trim()
+    .split("\n");
+  const stages = lines.map((line) => (JSON.parse(line) as { stage: string }).stage);
+  expect(stages).toHaveLength(4);
+  for (const stage of stages) expect(["1", "2", "answer"]).toContain(stage);
+}, 60_000);
+
 describe("single stages on that run", () => {
   it("find their results done", async () => {
     const chunked = await cli(["chunk", run, "--json"]);

@@ -65,6 +65,7 @@ async function fingerprint(run: string): Promise<Record<string, string>> {
     prints[path] = createHash("sha256").update(content).digest("hex");
   };
   await add("chunks.jsonl");
+  await add("chunking/cwt-sbc.jsonl");
   await add("skips.jsonl");
   for (const method of methods) {
     await add(`students/${method}/model.safetensors`);

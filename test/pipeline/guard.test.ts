@@ -43,6 +43,21 @@ it.each([
   );
 });
 
+it("compares items without their weights, which differ between the tasks of chunk-wise training", () => {
+  const guard = new DivergenceGuard();
+  const step = (loss: number, weight: number): void => {
+    const report = {
+      loss: weight * loss,
+      gradientNorm: 1,
+      sequenceLosses: Float32Array.of(loss, loss),
+      ...{ targetTokens: 2, tokens: 2, paddedTokens: 2 },
+    };
+    guard.check(report, batch, { method: "cwt-ac", epoch: 0, step: 1 });
+  };
+  for (let i = 0; i < 200; i++) step(3 - i / 200, 0.05);
+  for (let i = 0; i < 100; i++) step(1, 5);
+});
+
 it("stops where the mean loss rises far above where it began, not where it merely rises", () => {
   expect(stepsUntilStop(new DivergenceGuard(), 30)).toBeLessThan(20);
   expect(stepsUntilStop(new DivergenceGuard(), 6)).toBe(Number.POSITIVE_INFINITY);

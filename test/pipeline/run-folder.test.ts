@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadRecipe } from "../../src/pipeline/config/load.ts";
-import { openRunFolder } from "../../src/pipeline/run-folder.ts";
+import { openRunFolder, runStage } from "../../src/pipeline/run-folder.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -60,5 +60,26 @@ describe("openRunFolder", () => {
       remedy: expect.stringContaining("new folder"),
     });
     expect(await readFile(join(folder, "run.json"), "utf8")).toBe("{");
+  });
+});
+
+describe("runStage", () => {
+  test("does not take a stage for done whose files another, stopped one has begun to write over", async () => {
+    const run = await open(1);
+    let runs = 0;
+    const stage = (data: string, work: () => void = () => {}) =>
+      runStage(run, "train", { data }, async () => {
+        runs += 1;
+        work();
+        return data;
+      });
+    await stage("old");
+    expect(await stage("old")).toMatchObject({ cached: true, result: "old" });
+    const stopped = stage("new", () => {
+      throw new Error("stopped");
+    });
+    await expect(stopped).rejects.toThrow("stopped");
+    expect(await stage("old")).toMatchObject({ cached: false, result: "old" });
+    expect(runs).toBe(3);
   });
 });

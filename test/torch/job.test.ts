@@ -25,7 +25,13 @@ let run: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "skipthink-job-test-"));
   run = join(folder, "run");
-  const text = tinyRecipe([`train: { budget: { unit: epochs, amount: ${epochs} }, itemsPerBatch: 5 }`]);
+  const text = tinyRecipe([
+    `train: { budget: { unit: epochs, amount: ${epochs} }, itemsPerBatch: 5 }`,
+  ]).replace(
+    "evaluate: {",
+    // A job measures nothing, whatever the recipe measures.
+    "evaluate: { testEveryEpoch: true,",
+  );
   const recipe = recipeSchema.parse(parse(text));
   await openRunFolder(run, { recipe, command: "test", versions: {}, resume: false });
 });

@@ -16,6 +16,8 @@ export interface ChunkResult {
 export interface Chunked {
   result: ChunkResult;
   hash: string;
+  /** Chunks per rationale that were asked for: of probing, where it has a number of its own. */
+  count: number;
   chunks: ChunkedRationale[];
 }
 
@@ -70,5 +72,10 @@ export async function chunkStage(
     }
   });
   if (cached) reporter.stageSkipped(title, "unchanged");
-  return { result, hash, chunks: await folder.readJsonLines<ChunkedRationale>("chunks.jsonl") };
+  return {
+    result,
+    hash,
+    count: chunk.count,
+    chunks: await folder.readJsonLines<ChunkedRationale>("chunks.jsonl"),
+  };
 }

@@ -140,6 +140,20 @@ async function makeData(
       "Map data.fields.rationale to the field with the teacher's text.",
     );
   }
+  if (loaded.test.length === 0) {
+    throw inputError(
+      "no test problem is left",
+      { file: spec.test ?? spec.train, key: "data.test" },
+      "Give a test file with problems, or a larger data.testShare.",
+    );
+  }
+  if (loaded.dev.length === 0 && recipe.train.select === "best") {
+    throw inputError(
+      "no dev problem is left, so that no epoch can be chosen by it (questions of the test split are taken out of it)",
+      { file: spec.dev ?? spec.train, key: "data.dev" },
+      "Give dev questions that are not test questions, or a larger data.devShare; train.select=last takes the last epoch.",
+    );
+  }
   // The student learns to write the answer in the form in which it is read, e.g. C for (C).
   const train = loaded.train.map((rationale) => ({
     ...rationale,

@@ -2,14 +2,13 @@
 import { existsSync } from "node:fs";
 import { mcNemarExact, proportionStandardError, wilsonInterval } from "../../evaluate/statistics.ts";
 import type { MethodName } from "../../method/baselines/plan.ts";
-import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import type { ProbedChunk, SkipReason } from "../../method/probe/types.ts";
 import type { MethodResult, ReportData } from "../../report/data.ts";
 import { renderReport } from "../../report/render.ts";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { mean } from "../../util/mean.ts";
 import { budgetOf, describeBudget } from "../budget.ts";
-import type { RunContext } from "../context.ts";
+import { problemCount, type RunContext } from "../context.ts";
 import type { TrainMetrics } from "../metrics.ts";
 import type { RunOutcome } from "../run.ts";
 import type { RunManifest } from "../run-folder.ts";
@@ -143,7 +142,7 @@ async function studentAndData(
       chance: data.chance,
     },
     data: {
-      trainProblems: new Set(data.train.map(({ problemId }) => problemId)).size,
+      trainProblems: problemCount(data, base),
       trainRationales: base.encoded.length,
       devProblems: data.dev.length,
       testProblems: data.test.length,
@@ -270,7 +269,7 @@ function rationales({ recipe }: RunContext, outcome: RunOutcome): ReportData["ra
         const role = rationale.roles?.[i];
         return role === undefined ? { text: step } : { text: step, role };
       }),
-      boundariesBefore: averageBoundaries(rationale.steps.length, recipe.probe.chunks ?? recipe.chunk.count),
+      boundariesBefore: chunk.boundariesBefore,
       boundariesAfter: chunk.boundaries,
       whole: { answer: skip.wholeAnswer, correct: skip.wholeRight },
       objectiveBefore: chunk.objectiveBefore,

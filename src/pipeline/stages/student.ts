@@ -65,7 +65,7 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
   }
   const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale, capabilities));
   const kept = await checkContext(context, data, encoded, markers, contextLength);
-  checkQuestions(context, data, tokenizer, capabilities);
+  checkQuestions(context, data, tokenizer, markers, capabilities);
   return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, contextLength };
 }
 
@@ -120,11 +120,14 @@ function checkQuestions(
   { recipe }: RunContext,
   data: RunData,
   tokenizer: RunStudent["tokenizer"],
+  markers: RunStudent["markers"],
   capabilities: StudentCapabilities,
 ): void {
   const { contextLength } = capabilities;
+  // The answer marker, or what step-by-step asks with.
+  const prefix = Math.max(1, recipe.methods.includes("step-by-step") ? markers.label.length : 0);
   for (const problem of [...data.dev, ...data.test]) {
-    const length = encodeQuestion(tokenizer, problem.question, capabilities).length + 1;
+    const length = encodeQuestion(tokenizer, problem.question, capabilities).length + prefix;
     if (length + 1 > contextLength) {
       throw inputError(
         `the question of problem ${problem.id} needs ${length} tokens, the student's context holds ${contextLength}`,

@@ -19,6 +19,7 @@ import {
   type TrainingPosition,
 } from "../checkpoint.ts";
 import { averageChunks, searchChunks, searchIsDue } from "../chunk-search.ts";
+import { appendChunking, rewindChunking } from "../chunking-history.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
@@ -183,6 +184,7 @@ class Training {
         reporter.note(`resumed at step ${found.step} of ${this.plan.name}`);
       }
       await rewindMetrics(folder.metrics(this.plan.name), this.position.step);
+      await rewindChunking(folder.chunking(this.plan.name), this.position.searchedEpoch);
       if (this.position.boundaries === undefined && this.plan.needsChunks !== "none") {
         this.position.boundaries = this.upstream.boundaries ?? averageChunks(this.base, recipe.chunk.count);
       }
@@ -315,10 +317,16 @@ class Training {
 
   private async search(): Promise<void> {
     const { position } = this;
-    const { boundaries, entry } = await searchChunks(this.student, this.base, this.context.recipe.chunk, {
-      epoch: position.epoch,
-      boundaries: position.boundaries!,
-    });
+    const { boundaries, entry, found } = await searchChunks(
+      this.student,
+      this.base,
+      this.context.recipe.chunk,
+      {
+        epoch: position.epoch,
+        boundaries: position.boundaries!,
+      },
+    );
+    await appendChunking(this.context.folder.chunking(this.plan.name), position.epoch, found);
     position.seconds += entry.seconds;
     position.history.push(entry);
     position.boundaries = boundaries;

@@ -55,7 +55,7 @@ function sampleFigure(rationales: SampleRationale[]): Html {
       ...(both
         ? [
             {
-              label: `before: equal sizes${objective(sample.objectiveBefore)}`,
+              label: `before the search${objective(sample.objectiveBefore)}`,
               boundaries: sample.boundariesBefore,
             },
           ]

@@ -110,6 +110,9 @@ export function goldTail(gold: string): string {
   return (phrase < 0 ? tail : tail.slice(phrase + "answer is".length).replace(/^\s*:/, "")).trim();
 }
 
+/** A word of its own: in quotation marks maybe, but not before or after an apostrophe ("no's"). */
+const yesOrNo = /(?<![\p{L}\p{N}_-]|[\p{L}\p{N}]['’])(?:yes|no)(?![\p{L}\p{N}_-]|['’][\p{L}\p{N}])/giu;
+
 /** The candidates of a text; for free strings the single one at the end that `which` names. */
 function candidates(reading: Reading, text: string, which: "first" | "last"): string[] {
   switch (reading.form) {
@@ -118,9 +121,7 @@ function candidates(reading: Reading, text: string, which: "first" | "last"): st
     case "number":
       return numberCandidates(text);
     case "yesNo":
-      return Array.from(text.matchAll(/(?<![\p{L}\p{N}_'’-])(?:yes|no)(?![\p{L}\p{N}_'’-])/giu), (m) =>
-        m[0].toLowerCase(),
-      );
+      return Array.from(text.matchAll(yesOrNo), (match) => match[0].toLowerCase());
     case "string": {
       const line = pickLine(text, which);
       // After the marker the line is the answer; in running text its last word is ('… we get: "yajc".').

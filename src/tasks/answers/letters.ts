@@ -34,7 +34,10 @@ function isChoice(text: string, index: number): boolean {
   const after = text.slice(index + 1, index + 1 + window);
   if (/\{$/.test(before) && after.startsWith("}")) return true;
   if (/[([]$/.test(before) && /^[)\]]/.test(after)) return !/[\p{L}\p{N}][([]$/u.test(before);
-  if (/[\p{L}\p{N}_'’°&.-]$/u.test(before) || /^[\p{L}\p{N}_'’°&+#-]/u.test(after)) return false;
+  // A quotation mark may stand before a choice, and one after it that closes it; an apostrophe ("D's") or a prime ("A' = 5") may not.
+  if (/(?:[\p{L}\p{N}_°&.-]|[\p{L}\p{N}]['’])$/u.test(before)) return false;
+  if (/^[\p{L}\p{N}_°&+#-]/u.test(after)) return false;
+  if (/^['’]/.test(after) && (!/['‘’]$/.test(before) || /^.[\p{L}\p{N}]/u.test(after))) return false;
   const strong = strongCue.test(before) || before.trim() === "" || /-->\s*$/.test(before);
   if (letter === "I") return isChoiceI(before, after);
   if (/^\s*[=+×÷<^]/.test(after)) return strongCue.test(before) && !/^\s*=/.test(after);
