@@ -10,24 +10,25 @@ import { readJsonIfThere } from "../students/json-file.ts";
 import { loadTokenizer } from "../students/tokenizer.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 
-/** What is used of skipthink.json; a plain model folder has none and is asked without a marker. */
+/** What is used of skipthink.json; a plain model folder has none and is asked without marker and prefix. */
 const cardSchema = z.object({
   usesMarkers: z.boolean(),
+  prefix: z.literal("label").optional(),
   chunks: z.int().min(0).max(64),
   maxNewTokens: z.int().min(1).max(131_072),
 });
-const plainCard = { usesMarkers: false, chunks: 0, maxNewTokens: 256 };
+const plainCard: z.infer<typeof cardSchema> = { usesMarkers: false, chunks: 0, maxNewTokens: 256 };
 
 export interface ServedStudent {
   student: Student;
   tokenizer: Tokenizer;
-  /** Tokens that no reply holds: the markers, if the student knows them. */
+  /** Tokens that no reply holds: the markers, if the student is asked with one or with a prefix. */
   suppressTokens: readonly number[];
   /** Longest reply where a request names none, tokens. */
   maxNewTokens: number;
-  /** Tokens that a question is put as: the marker, if the student knows one, question and separator. */
+  /** Tokens that a question is put as: marker or prefix, if the student is asked with one, question and separator. */
   questionPrompt(question: string): number[];
-  /** Tokens of a prompt that the student goes on with as it stands, behind the same marker. */
+  /** Tokens of a prompt that the student goes on with as it stands, behind the same marker or prefix. */
   rawPrompt(prompt: string): number[];
 }
 
@@ -38,9 +39,10 @@ export async function openServedStudent(
 ): Promise<ServedStudent> {
   const card = (await readJsonIfThere(join(folder, "skipthink.json"), cardSchema)) ?? plainCard;
   const tokenizer = await loadTokenizer(folder);
-  const markers = card.usesMarkers ? findMarkers(tokenizer, card.chunks) : undefined;
+  const asksPlainly = !card.usesMarkers && card.prefix === undefined;
+  const markers = asksPlainly ? undefined : findMarkers(tokenizer, card.chunks);
   const asked = (tokens: readonly number[]): number[] =>
-    markers === undefined ? [...tokens] : inferencePrompt({ usesMarkers: true }, tokens, markers);
+    markers === undefined ? [...tokens] : inferencePrompt(card, tokens, markers);
   const student = await onnxEngine.open(folder, { threads: options.threads ?? 0 });
   const { encoderDecoder } = student.capabilities();
   return {

@@ -135,12 +135,15 @@ async function reply(
   const { served } = options;
   const { contextLength } = served.student.capabilities();
   const promptTokens = asked.prompt.length;
+  const parameter = api === "chat" ? "messages" : "prompt";
+  // The student would fail at it, and with it at the whole batch.
+  if (promptTokens === 0) throw new ProtocolError(400, "the prompt has no tokens", null, parameter);
   if (promptTokens >= contextLength) {
     throw new ProtocolError(
       400,
       `the prompt has ${promptTokens} tokens, the student's context holds ${contextLength}`,
       "context_length_exceeded",
-      api === "chat" ? "messages" : "prompt",
+      parameter,
     );
   }
   const writer = new ReplyWriter(api, options.model);

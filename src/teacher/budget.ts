@@ -3,20 +3,23 @@
  * and set aside stays within the budget, so the budget is never passed.
  */
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
-import type { TeachConfig } from "./config.ts";
+import { ownParameters, type TeachConfig } from "./config.ts";
 import type { Usage } from "./reply.ts";
-import { promptText, type TeacherRequest } from "./request.ts";
+import { canonicalJson, promptText, type TeacherRequest } from "./request.ts";
 
 /** Tokens that a chat template adds around the messages, at most (some add a system text of their own). */
 const templateTokens = 64;
 
 /**
- * The most a request can use: a token is never less than one byte of text, and the reply ends at its limit.
+ * The most a request can use: a token is never less than one byte of text, and the reply ends at its limit. Of
+ * `sampling.extra` any byte may become part of the prompt (tools, documents, a schema).
  * @param overhead tokens beyond the bytes that prompts were seen to have
  */
 export function worstUsage(request: TeacherRequest, overhead = 0): Usage {
   const messages = Array.isArray(request.body.messages) ? request.body.messages.length : 1;
-  const bytes = Buffer.byteLength(promptText(request), "utf8");
+  const extra = Object.entries(request.body).filter(([name]) => !ownParameters.includes(name));
+  const extraText = extra.length === 0 ? "" : canonicalJson(Object.fromEntries(extra));
+  const bytes = Buffer.byteLength(promptText(request) + extraText, "utf8");
   return {
     inputTokens: bytes + 8 * messages + Math.max(templateTokens, overhead),
     outputTokens: request.maxTokens,

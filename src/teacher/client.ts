@@ -63,23 +63,23 @@ export class TeacherClient {
         if (kind === "refused") throw new GivenUp(error.message);
         // A wrong address shows at once; a server that was there before is waited for.
         if (kind === "unreachable" && !this.anyReply && attempts >= 1) throw this.fatal(error.message);
+        const isRateLimited = kind === "rateLimited";
+        if (!isRateLimited && ++failures > limits.retries) {
+          throw new GivenUp(`${error.message} (${failures} attempts)`);
+        }
         const backoff = backoffMilliseconds(limits, attempts, random);
-        let wait = backoff;
-        if (kind === "rateLimited") {
-          wait = retryAfterMilliseconds === undefined ? backoff : retryAfterMilliseconds;
-          waited += wait;
-          if (waited > limits.maxWaitSeconds * 1000) {
-            throw this.fatal(
-              `${error.message}; the endpoint wants ${Math.ceil(waited / 1000)} s of waiting for one request (limits.maxWaitSeconds is ${limits.maxWaitSeconds})`,
-            );
-          }
+        let wait = Math.max(backoff, retryAfterMilliseconds ?? 0);
+        // A failure that is no matter of the rate has its retries: of its wait, only what the endpoint asks for counts.
+        waited += isRateLimited ? wait : (retryAfterMilliseconds ?? 0);
+        if (waited > limits.maxWaitSeconds * 1000) {
+          throw this.fatal(
+            `${error.message}; the endpoint wants ${Math.ceil(waited / 1000)} s of waiting for one request (limits.maxWaitSeconds is ${limits.maxWaitSeconds})`,
+          );
+        }
+        if (isRateLimited) {
           limiter.pause(wait);
           // Spread out, so that those who waited do not all come back in the same moment.
           wait += random.next() * Math.min(backoff, 1000);
-        } else {
-          failures++;
-          if (failures > limits.retries) throw new GivenUp(`${error.message} (${failures} attempts)`);
-          wait = Math.max(wait, retryAfterMilliseconds ?? 0);
         }
         this.options.onRetry(error.message);
         await clock.sleep(wait, signal);

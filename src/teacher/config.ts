@@ -92,7 +92,7 @@ const promptSchema = z
   .describe("How the teacher is asked.");
 
 /** Parameters that the other keys set; `extra` may not. */
-const ownParameters = [
+export const ownParameters: readonly string[] = [
   "model",
   "messages",
   "prompt",
@@ -105,7 +105,12 @@ const ownParameters = [
   "stop",
   "max_tokens",
   "max_completion_tokens",
+  // llama.cpp's name, which it reads before max_tokens.
+  "n_predict",
 ];
+
+/** Have the server write several replies for the one that it sends: more than the budget sets aside. */
+const multiplyingParameters: readonly string[] = ["best_of", "use_beam_search"];
 
 const samplingSchema = z
   .strictObject({
@@ -133,13 +138,19 @@ const samplingSchema = z
       .record(z.string().min(1).max(100), z.json())
       .default({})
       .superRefine((extra, context) => {
-        for (const name of Object.keys(extra).filter((key) => ownParameters.includes(key))) {
-          context.addIssue({
-            code: "custom",
-            path: [name],
-            message: `"${name}" is set by another key`,
-            params: { remedy: "Take it out of sampling.extra." },
-          });
+        const refuse = (name: string, message: string, remedy: string): void =>
+          context.addIssue({ code: "custom", path: [name], message, params: { remedy } });
+        for (const name of Object.keys(extra)) {
+          if (ownParameters.includes(name)) {
+            refuse(name, `"${name}" is set by another key`, "Take it out of sampling.extra.");
+          }
+          if (multiplyingParameters.includes(name)) {
+            refuse(
+              name,
+              `"${name}" would cost more replies than the budget sets aside`,
+              "Take it out of sampling.extra; sampling.samples asks for several replies.",
+            );
+          }
         }
       })
       .describe("Further request parameters, e.g. { reasoning_effort: low }."),

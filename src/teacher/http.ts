@@ -7,6 +7,8 @@ import { readStreamedReply } from "./stream.ts";
 
 /** A reply of a hundred thousand tokens streamed one by one stays below this; more is no reply. */
 const largestReplyBytes = 32 << 20;
+/** A proxy did not await the reply, which the server behind it may have written. */
+const proxyTimeouts = [408, 504, 524];
 /** Of an error's body, this much is read for its message. */
 const largestErrorBytes = 64 << 10;
 
@@ -106,7 +108,11 @@ async function statusError(response: Response, key: string | undefined): Promise
   const text = `HTTP ${status}${message === "" ? "" : `: ${withoutKey(message, key)}`}`;
   const retryAfter = retryAfterMilliseconds(response.headers, Date.now());
   const failure = (kind: AttemptFailure["kind"]): AttemptError =>
-    new AttemptError(text, { kind, maybeCharged: false, retryAfterMilliseconds: retryAfter });
+    new AttemptError(text, {
+      kind,
+      maybeCharged: proxyTimeouts.includes(status),
+      retryAfterMilliseconds: retryAfter,
+    });
   if (status === 429) return failure(codes.includes("insufficient_quota") ? "fatal" : "rateLimited");
   // 503 with a wait is how some servers say that they are full.
   if (status === 503 && retryAfter !== undefined) return failure("rateLimited");

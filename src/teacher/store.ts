@@ -132,6 +132,7 @@ export class AnswerStore {
 
   private append(line: Line): Promise<void> {
     return new Promise((done, failed) => {
+      if (this.broken !== undefined) return failed(this.broken.error);
       this.queued.push({ text: `${JSON.stringify(line)}\n`, done, failed });
       this.writing ??= this.writeQueued();
     });

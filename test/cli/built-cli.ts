@@ -35,11 +35,12 @@ export interface EndedProcess {
 }
 
 /**
- * @param when asked every few milliseconds while the process runs; once true, `signal` is sent
+ * @param interruption `when` is asked every few milliseconds while the process runs; once true, `signal` is sent, after the
+ *   readers of stdout and stderr are gone if `closesPipes`
  */
 export async function runBuilt(
   argv: readonly string[],
-  interruption?: { when: () => boolean; signal: NodeJS.Signals },
+  interruption?: { when: () => boolean; signal: NodeJS.Signals; closesPipes?: boolean },
 ): Promise<EndedProcess> {
   const child: ChildProcess = spawn(process.execPath, [join(built, "dist/cli/main.js"), ...argv], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -58,6 +59,10 @@ export async function runBuilt(
       : setInterval(() => {
           if (!interruption.when()) return;
           clearInterval(watch);
+          if (interruption.closesPipes) {
+            child.stdout!.destroy();
+            child.stderr!.destroy();
+          }
           child.kill(interruption.signal);
         }, 2);
   return await new Promise((done, fail) => {

@@ -132,4 +132,19 @@ describe("Ctrl-C", () => {
     },
     5 * minutes,
   );
+
+  it(
+    "saves and ends with 130 also when it ends the reader of its messages (2>&1 | tee log)",
+    async () => {
+      const run = join(folder, "interrupted-tee");
+      const stopped = await runBuilt(["distill", recipe, "--out", run], {
+        when: () => metricLines(run, "full") >= 2,
+        signal: "SIGINT",
+        closesPipes: true,
+      });
+      expect(stopped).toMatchObject({ code: 130, signal: null });
+      expect(positions(run, "full")).not.toEqual([]);
+    },
+    5 * minutes,
+  );
 });

@@ -1,12 +1,16 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeQuestion } from "../../src/method/items/encode.ts";
+import { findMarkers, markerTokens, outsideAnswers } from "../../src/method/items/markers.ts";
 import { openServedStudent, type ServedStudent } from "../../src/serve/served-student.ts";
 import { type RunningServer, startServer } from "../../src/serve/server.ts";
 import { StopTexts } from "../../src/serve/stop-texts.ts";
 import { readStreamedReply } from "../../src/teacher/stream.ts";
 import { teach } from "../../src/teacher/teach.ts";
 import { cli } from "../cli/run-cli.ts";
+import { tinyTokenizer, writeTinyGpt2 } from "../students/tiny-folder.ts";
 import { configOf } from "../teacher/setting.ts";
 import { lessons, teachSmallStudent } from "./small-student.ts";
 
@@ -156,6 +160,36 @@ describe("a served student", () => {
     expect((await post("/chat/completions", "{}", { "content-type": "text/plain" })).status).toBe(415);
   });
 
+  it("refuses a prompt without tokens, and answers those that came with it", async () => {
+    // A T5 tokenizer, for one, makes no tokens of blanks.
+    const rawPrompt = (prompt: string) => (prompt.trim() === "" ? [] : served.rawPrompt(prompt));
+    const blank = await startServer({ served: { ...served, rawPrompt }, model: "small", port: 0 });
+    const complete = async (prompt: string, stream: boolean) => {
+      const response = await fetch(`${blank.url}/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ prompt, stream, max_tokens: 4 }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const [good, empty, streamed] = await Promise.all([
+      complete(`${lessons[0]!.question} ###`, false),
+      complete(" ", false),
+      complete(" ", true),
+    ]);
+    expect(good.status, good.text).toBe(200);
+    for (const { status, text } of [empty, streamed]) {
+      expect(status).toBe(400);
+      expect(JSON.parse(text).error).toEqual({
+        message: "the prompt has no tokens",
+        type: "invalid_request_error",
+        param: "prompt",
+        code: null,
+      });
+    }
+    await blank.close();
+  });
+
   it("answers 503 and Retry-After when too many wait", async () => {
     const full = await startServer({ served, model: "small", port: 0, maxWaiting: 0 });
     const response = await fetch(`${full.url}/completions`, {
@@ -182,6 +216,22 @@ describe("a served student", () => {
     abort.abort();
     expect((await ask(lessons[0]!.question)).json().choices[0].message.content).toBe(lessons[0]!.taught);
   });
+});
+
+it("a step-by-step student is asked with its prefix, and writes no markers", async () => {
+  const labelled = await mkdtemp(join(tmpdir(), "skipthink-labelled-"));
+  const tokenizer = tinyTokenizer(["How many cats? ### Two cats. --> 2"]).withAddedTokens(markerTokens(2));
+  await writeTinyGpt2(labelled, tokenizer, { contextLength: 64 });
+  const card = { method: "step-by-step", usesMarkers: false, prefix: "label", chunks: 0, maxNewTokens: 8 };
+  await writeFile(join(labelled, "skipthink.json"), JSON.stringify(card));
+  const opened = await openServedStudent(labelled, { threads: 1 });
+  await opened.student.close();
+  const prefix = tokenizer.encode("[label] ");
+  const question = "How many cats?";
+  expect(opened.questionPrompt(question)).toEqual([...prefix, ...encodeQuestion(tokenizer, question)]);
+  expect(opened.rawPrompt("Two")).toEqual([...prefix, ...tokenizer.encode("Two")]);
+  expect(opened.suppressTokens).toEqual(outsideAnswers(findMarkers(tokenizer, 0)));
+  await rm(labelled, { recursive: true });
 });
 
 describe("teacher and student meet", () => {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Budget, cost, worstUsage } from "../../src/teacher/budget.ts";
+import { TeacherClient } from "../../src/teacher/client.ts";
 import type { Clock } from "../../src/teacher/clock.ts";
+import { teachSchema } from "../../src/teacher/config.ts";
 import { RateLimiter } from "../../src/teacher/limiter.ts";
+import { canonicalJson, makeRequest } from "../../src/teacher/request.ts";
 import { retryAfterMilliseconds } from "../../src/teacher/retry-after.ts";
 
 const never = new AbortController().signal;
@@ -9,10 +12,12 @@ const never = new AbortController().signal;
 /** Sleeps end at once and move the time. */
 class JumpingClock implements Clock {
   time = 0;
+  readonly sleeps: number[] = [];
   now(): number {
     return this.time;
   }
   async sleep(milliseconds: number): Promise<void> {
+    this.sleeps.push(milliseconds);
     this.time += milliseconds;
   }
 }
@@ -70,6 +75,68 @@ describe("Retry-After", () => {
   });
 });
 
+describe("a teacher that answers with an error and Retry-After", () => {
+  const longAgo = "Tue, 31 Dec 2024 00:00:00 GMT";
+  const config = (limits: object) =>
+    teachSchema.parse({ questions: [{ file: "q" }], endpoint: { model: "m" }, limits });
+  /** Asks one question, each attempt of which fails; after so many of them the teacher itself is the error. */
+  async function ask(status: number, retryAfter: string, limits: object) {
+    const clock = new JumpingClock();
+    let asked = 0;
+    const settings = config(limits);
+    const client = new TeacherClient({
+      endpoint: { url: "http://127.0.0.1:1/v1", stream: false, key: undefined },
+      limits: settings.limits,
+      seed: 1,
+      budget: new Budget({ budget: {}, price: undefined }, { inputTokens: 0, outputTokens: 0 }),
+      limiter: new RateLimiter({}, clock),
+      clock,
+      fetch: (async () => {
+        if (++asked > 100) return new Response("asked without end", { status: 400 });
+        return new Response("", { status, headers: { "retry-after": retryAfter } });
+      }) as typeof fetch,
+      onLost: async () => {},
+      onRetry: () => {},
+    });
+    const draw = { sample: 0, seed: 1, maxTokens: 5, temperature: 0 };
+    const error = await client
+      .ask(makeRequest(settings, [{ role: "user", content: "?" }], draw), never)
+      .catch((failed: unknown) => failed);
+    return { error, asked, clock };
+  }
+
+  it.each([
+    [429, "0"],
+    [429, longAgo],
+    [503, "0"],
+  ])("%i and %s waits at least the back-off, and not without end", async (status, retryAfter) => {
+    const { error, asked, clock } = await ask(status, retryAfter, { maxWaitSeconds: 20 });
+    expect(error).toMatchObject({ exitCode: 3, message: expect.stringContaining("maxWaitSeconds") });
+    // 1, 2, 4, 8 and 16 s, half of each drawn by lot.
+    expect(asked).toBeGreaterThan(3);
+    expect(asked).toBeLessThan(8);
+    expect(Math.min(...clock.sleeps)).toBeGreaterThanOrEqual(500);
+    expect(clock.time).toBeLessThan(25_000);
+  });
+
+  it.each([408, 500, 502, 504])("%i is waited for no longer than limits.maxWaitSeconds", async (status) => {
+    const patient = await ask(status, "999999999", { maxWaitSeconds: 86_400 });
+    expect(patient.error).toMatchObject({ exitCode: 3, message: expect.stringContaining("maxWaitSeconds") });
+    expect(patient.asked).toBe(1);
+    expect(patient.clock.sleeps).toEqual([]);
+    const twice = await ask(status, "15", { maxWaitSeconds: 30 });
+    expect(twice.error).toMatchObject({ exitCode: 3, message: expect.stringContaining("wants 45 s") });
+    expect(twice.clock.sleeps).toEqual([15_000, 15_000]);
+  });
+
+  it("500 has its retries all the same, whose own waits do not count", async () => {
+    const limits = { retries: 6, backoffSeconds: 60, maxWaitSeconds: 7 };
+    const { error, asked } = await ask(500, "1", limits);
+    expect((error as Error).message).toBe("HTTP 500 (7 attempts)");
+    expect(asked).toBe(7);
+  });
+});
+
 describe("the budget", () => {
   const usage = (inputTokens: number, outputTokens: number) => ({ inputTokens, outputTokens });
   const price = { inputPerMillion: 2_000_000, outputPerMillion: 10_000_000, currency: "EUR" };
@@ -103,4 +170,30 @@ describe("the budget", () => {
     const request = { api: "completions", body: { prompt: "héllo" }, sample: 0, maxTokens: 9 } as const;
     expect(worstUsage(request)).toEqual(usage(6 + 8 + 64, 9));
   });
+
+  it("takes every byte of sampling.extra for a token of the prompt", () => {
+    const extra = { tools: [{ function: { name: "é", parameters: {} } }], documents: ["x".repeat(1000)] };
+    const config = teachSchema.parse({
+      questions: [{ file: "q" }],
+      endpoint: { model: "m" },
+      sampling: { extra, stop: ["\n\n"], topP: 0.9 },
+    });
+    const draw = { sample: 0, seed: 1, maxTokens: 9, temperature: 0 };
+    const request = makeRequest(config, [{ role: "user", content: "héllo" }], draw);
+    expect(worstUsage(request)).toEqual(
+      usage(6 + 8 + 64 + Buffer.byteLength(canonicalJson(extra), "utf8"), 9),
+    );
+  });
+
+  it.each(["n", "best_of", "use_beam_search", "n_predict"])(
+    "cannot be passed by %s, which would make replies longer or more",
+    (name) => {
+      const { error } = teachSchema.safeParse({
+        questions: [{ file: "q" }],
+        endpoint: { model: "m" },
+        sampling: { extra: { [name]: 4, top_k: 3 } },
+      });
+      expect(error?.issues.map(({ path }) => path)).toEqual([["sampling", "extra", name]]);
+    },
+  );
 });

@@ -193,6 +193,17 @@ describe("the errors of each server", () => {
     expect(failure.retryAfterMilliseconds).toBe(form.retryAfterMilliseconds);
   });
 
+  it.each([
+    [408, true],
+    [500, false],
+    [502, false],
+    [504, true],
+    [524, true],
+  ])("%i: the teacher may have written and charged a reply: %s", async (status, maybeCharged) => {
+    const failed = await sent("", { status, headers: {} }).catch((error) => error);
+    expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged });
+  });
+
   it("one in the middle of a stream ends the attempt, which may have been charged", async () => {
     const failed = await sent(fixture("vllm-failing.sse"), typeOf("x.sse")).catch((error) => error);
     expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });

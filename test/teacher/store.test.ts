@@ -95,3 +95,13 @@ it("says so when an answer cannot be written, and writes nothing behind it", asy
   expect(store.get(requestKey(request(1)))).toBeUndefined();
   await appendFile(path, "");
 });
+
+it("refuses every answer after a failed write, and leaves none of them waiting", async () => {
+  const path = await journal("broken", 1);
+  const { store } = await AnswerStore.open(path);
+  await store.close();
+  for (let sample = 1; sample <= 4; sample++) {
+    await expect(store.put(request(sample), reply("x"), usage)).rejects.toThrow();
+  }
+  await expect(store.addLost(usage)).rejects.toThrow();
+}, 5000);
