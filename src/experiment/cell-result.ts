@@ -7,6 +7,7 @@ import type { Recipe } from "../pipeline/config/schema.ts";
 import { RunFolder, type RunManifest, recipeHash } from "../pipeline/run-folder.ts";
 import type { MethodResult } from "../report/data.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
+import { inputsChanged, type KnownHashes } from "./cell-inputs.ts";
 import type { Cell } from "./grid.ts";
 
 export interface CellResult {
@@ -28,13 +29,16 @@ const sampleSchema = z.object({ id: z.string(), correct: z.boolean() });
 
 /**
  * Reads a cell's run folder.
- * @returns undefined where the run is not finished, or lacks a method or the event files that the recipe asks for
+ * @param known hashes that are known already, and takes up those that are made
+ * @returns undefined where the run is not finished, lacks a method or the event files that the recipe asks for, or was made
+ *   from other contents of its data files or its student's folder
  * @throws SkipthinkError (exit 5) where the folder holds a run of another recipe
  */
 export async function readCell(
   path: string,
   cell: Cell,
   recipe: Recipe | undefined,
+  known: KnownHashes = new Map(),
 ): Promise<CellResult | undefined> {
   const folder = new RunFolder(path);
   const manifest = await folder.readJson<RunManifest>("run.json");
@@ -51,6 +55,7 @@ export async function readCell(
   const methods = (recipe?.methods ?? Object.keys(results.methods)) as MethodName[];
   if (methods.some((name) => results.methods[name] === undefined)) return undefined;
   if (recipe?.report.tensorboard && !existsSync(join(path, "tensorboard"))) return undefined;
+  if (await inputsChanged(folder.path, recipe ?? manifest.recipe, known)) return undefined;
   const correct: CellResult["correct"] = {};
   for (const name of methods) {
     const samples = z

@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { finished } from "node:stream/promises";
+import { SkipthinkError } from "../util/errors.ts";
 import type { StartCell } from "./run-cells.ts";
 
 /** The compiled command line, which lies beside this folder. */
@@ -40,10 +42,15 @@ export function cellProcesses(recipe: string, threads: number): CellProcesses {
       },
     );
     running.add(child);
-    const log = createWriteStream(`${folder}.log`, { flags: "a" });
+    const logFile = `${folder}.log`;
+    const log = createWriteStream(logFile, { flags: "a" });
+    const logEnd = finished(log).catch((error: Error) => {
+      child.kill("SIGTERM");
+      return error;
+    });
     let message = "";
     child.stderr.on("data", (data: Buffer) => {
-      log.write(data);
+      if (!log.destroyed) log.write(data);
       message = (message + data.toString("utf8")).slice(-messageCharacters);
     });
     const code = await new Promise<number | null>((done, fail) => {
@@ -53,6 +60,13 @@ export function cellProcesses(recipe: string, threads: number): CellProcesses {
       running.delete(child);
       log.end();
     });
+    const logError = await logEnd;
+    if (logError !== undefined)
+      throw new SkipthinkError(`the log ${logFile} cannot be written: ${logError.message}`, {
+        place: { file: logFile },
+        remedy: "Free some disk space, or make way for the log, and run the same command again.",
+        cause: logError,
+      });
     return { code, message: message.trim() };
   };
   return { start, interrupt: () => running.forEach((child) => void child.kill("SIGINT")) };

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
 import type { RunReporter } from "../pipeline/context.ts";
 import { estimateRun, type RunEstimate } from "../pipeline/estimate.ts";
+import type { KnownHashes } from "./cell-inputs.ts";
 import { readCell } from "./cell-result.ts";
 import { budgetOverrides, type Cell, describeEqual } from "./grid.ts";
 import { ownBudget } from "./summary.ts";
@@ -44,6 +45,7 @@ export async function estimateExperiment(
 ): Promise<ExperimentEstimate> {
   const settings = new Map<string, SettingEstimate>();
   const estimates = new Map<string, RunEstimate>();
+  const known: KnownHashes = new Map();
   for (const cell of cells) {
     const budget = cell.follows === undefined ? ownBudget : describeEqual(cell.follows.equal);
     const key = JSON.stringify([cell.setting, budget]);
@@ -73,7 +75,7 @@ export async function estimateExperiment(
       settings.set(key, entry);
     }
     entry.cells += 1;
-    if (await isFinished(cell, options)) entry.finished += 1;
+    if (await isFinished(cell, options, known)) entry.finished += 1;
   }
   const all = [...settings.values()];
   const seconds = all.reduce((sum, one) => sum + (one.cells - one.finished) * one.secondsPerCell, 0);
@@ -86,8 +88,12 @@ export async function estimateExperiment(
 }
 
 /** The recipe of a following cell is known only after the run it follows, so only the others' is compared. */
-async function isFinished(cell: Cell, { recipe: path, folder, load }: EstimateOptions): Promise<boolean> {
+async function isFinished(
+  cell: Cell,
+  { recipe: path, folder, load }: EstimateOptions,
+  known: KnownHashes,
+): Promise<boolean> {
   const recipe =
     cell.follows === undefined ? (await loadRecipe(path, cell.overrides, load)).recipe : undefined;
-  return (await readCell(join(folder, cell.id), cell, recipe)) !== undefined;
+  return (await readCell(join(folder, cell.id), cell, recipe, known)) !== undefined;
 }

@@ -41,8 +41,13 @@ export function renderExperiment(figures: ExperimentFigures): string {
   });
 }
 
-function lede({ cells, failures, summary, parallel }: ExperimentFigures): Html {
-  const done = cells - failures.length;
+function lede({ cells, summary, parallel }: ExperimentFigures): Html {
+  // Each run has a row per method; those that were not run yet have none.
+  const done = new Set(
+    summary.rows.flatMap(({ setting, budget, seeds }) =>
+      seeds.map((seed) => JSON.stringify([setting, budget, seed])),
+    ),
+  ).size;
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
     `${done} of ${cells} runs, ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { MethodName } from "../method/baselines/plan.ts";
 import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
+import { cellInputs, type KnownHashes, noteEnd, noteStart } from "./cell-inputs.ts";
 import { type CellResult, readCell } from "./cell-result.ts";
 import { budgetOverrides, type Cell } from "./grid.ts";
 
@@ -51,6 +52,7 @@ export async function runCells(cells: readonly Cell[], options: RunCellsOptions)
   for (const cell of cells) await loadRecipe(options.recipe, cell.overrides, options.load);
   const finished = new Map<string, CellResult>();
   const failed = new Map<string, CellFailure>();
+  const known: KnownHashes = new Map();
   const waiting = [...cells];
   const stopRequested = options.stopRequested ?? (() => false);
   let interrupted = false;
@@ -62,9 +64,10 @@ export async function runCells(cells: readonly Cell[], options: RunCellsOptions)
     return index < 0 ? undefined : waiting.splice(index, 1)[0];
   };
   const work = async (cell: Cell): Promise<void> => {
-    const end = await runCell(cell, finished, options).catch((error: unknown): CellEnd | "interrupted" => {
+    const run = runCell(cell, finished, known, options);
+    const end = await run.catch((error: unknown): CellEnd | "interrupted" => {
       if (isInterruption(error)) return "interrupted";
-      if (!(error instanceof SkipthinkError)) throw error;
+      if (!(error instanceof SkipthinkError) && !isSystemError(error)) throw error;
       return { kind: "failed", failure: { cell, message: messageOf(error) } };
     });
     if (end === "interrupted") {
@@ -97,19 +100,23 @@ export async function runCells(cells: readonly Cell[], options: RunCellsOptions)
 async function runCell(
   cell: Cell,
   finished: ReadonlyMap<string, CellResult>,
+  known: KnownHashes,
   options: RunCellsOptions,
 ): Promise<CellEnd> {
   const overrides = [...cell.overrides, ...followedBudget(cell, finished)];
   const { recipe } = await loadRecipe(options.recipe, overrides, options.load);
   const folder = join(options.folder, cell.id);
-  const before = await readCell(folder, cell, recipe);
+  const before = await readCell(folder, cell, recipe, known);
   if (before !== undefined) return { kind: "unchanged", result: before };
+  const inputs = await cellInputs(recipe, known);
+  await noteStart(folder);
   const started = performance.now();
   const { code, message } = await options.start({ cell, folder, overrides });
   const seconds = (performance.now() - started) / 1000;
   if (code === exitCodes.interrupted)
     throw new SkipthinkError("interrupted", { exitCode: exitCodes.interrupted });
-  const result = code === 0 ? await readCell(folder, cell, recipe) : undefined;
+  if (code === 0) await noteEnd(folder, inputs, recipe, known);
+  const result = code === 0 ? await readCell(folder, cell, recipe, known) : undefined;
   if (result !== undefined) return { kind: "done", result, seconds };
   const reason = code === 0 ? "the run ended without a result" : `exit code ${code ?? "none"}`;
   return { kind: "failed", failure: { cell, message: message === "" ? reason : message } };
@@ -133,6 +140,13 @@ function isInterruption(error: unknown): boolean {
   return error instanceof SkipthinkError && error.exitCode === exitCodes.interrupted;
 }
 
-function messageOf({ message, remedy }: SkipthinkError): string {
+/** What the system refuses one cell, such as a file, need not stop the others. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error;
+}
+
+function messageOf(error: Error): string {
+  const { message } = error;
+  const remedy = error instanceof SkipthinkError ? error.remedy : undefined;
   return remedy === undefined ? message : `${message}. ${remedy}`;
 }

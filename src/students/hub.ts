@@ -47,6 +47,8 @@ export function parseHubModel(model: string): HubModel {
 /** Files that a student is loaded from; the repository's other files (other frameworks, pictures) stay where they are. */
 const tokenizerAndConfig =
   /^(?:config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$/;
+/** What tokenizers are read from where a model has no tokenizer.json. */
+const olderTokenizer = ["spiece.model", "vocab.json", "merges.txt"];
 const singleWeights = "model.safetensors";
 const weightIndex = "model.safetensors.index.json";
 const shard = /^model-\d{5}-of-\d{5}\.safetensors$/;
@@ -61,22 +63,23 @@ export async function hubFolder(model: string, options: HubOptions = {}): Promis
   const environment = options.environment ?? process.env;
   const storage = join(cacheFolder(environment), `models--${named.repository.replace("/", "--")}`);
   const cached = await cachedSnapshot(storage, named.revision);
+  const isWhole = cached !== undefined && hasTokenizer(cached);
   if (isSet(environment.HF_HUB_OFFLINE)) {
-    if (cached !== undefined) return cached;
+    if (isWhole) return cached;
     throw inputError(
-      `${model} is not in the cache ${storage}, and HF_HUB_OFFLINE is set`,
+      `${model} is ${cached === undefined ? "not" : "without its tokenizer"} in the cache ${storage}, and HF_HUB_OFFLINE is set`,
       { key: "student.model" },
       "Download the model once with HF_HUB_OFFLINE unset, or give a folder.",
     );
   }
   // A commit never changes: what is complete needs no question to the hub.
-  if (cached !== undefined && isCommit(named.revision)) return cached;
+  if (isWhole && isCommit(named.revision)) return cached;
   try {
     return await download(named, storage, environment, options);
   } catch (error) {
     if (error instanceof SkipthinkError) throw error;
     // As Python's library does: without a connection the last known state of the branch will do.
-    if (cached !== undefined && statusOf(error) === undefined) return cached;
+    if (cached !== undefined && !isCommit(named.revision) && statusOf(error) === undefined) return cached;
     throw hubFailure(model, error);
   }
 }
@@ -100,6 +103,7 @@ async function download(
     if (type === "file") sizes.set(path, size);
   }
   const wanted = [...sizes.keys()].filter((name) => tokenizerAndConfig.test(name));
+  if (!sizes.has("tokenizer.json")) wanted.push(...olderTokenizer.filter((name) => sizes.has(name)));
   // transformers looks for the single file first, too.
   if (sizes.has(singleWeights)) wanted.push(singleWeights);
   else wanted.push(...[...sizes.keys()].filter((name) => name === weightIndex || shard.test(name)));
@@ -156,6 +160,12 @@ async function cachedSnapshot(storage: string, revision: string): Promise<string
     weight_map?: Record<string, string>;
   };
   return Object.values(map).every((name) => shard.test(name) && has(name)) ? folder : undefined;
+}
+
+/** Python's library may have fetched the weights alone. */
+function hasTokenizer(folder: string): boolean {
+  const has = (name: string): boolean => existsSync(join(folder, name));
+  return has("tokenizer.json") || has("spiece.model") || (has("vocab.json") && has("merges.txt"));
 }
 
 const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);

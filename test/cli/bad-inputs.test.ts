@@ -98,6 +98,11 @@ describe("rows that cannot be used are refused by file and line", () => {
     const result = await distill(json(goodRows()), ["data: { train: gone.jsonl }"]);
     expectRefusal(result, /at .*gone\.jsonl/, "the data file is not there");
   });
+
+  it("a folder in place of a file", async () => {
+    const result = await distill(json(goodRows()), [`data: { train: ${folder} }`]);
+    expectRefusal(result, "a folder stands where a data file is expected", folder, "Name a file in it.");
+  });
 });
 
 describe("output folders", () => {

@@ -1,9 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLine } from "../../src/cli/commands/command-line.ts";
 import { formatBytes } from "../../src/cli/commands/print-estimate.ts";
+import { type OutputProcess, surviveOutputErrors } from "../../src/cli/output-errors.ts";
 import { cli } from "./run-cli.ts";
 
 let folder: string;
@@ -76,6 +78,17 @@ describe("recipes", () => {
     expect(validated.stdout).toMatch(/^seed: 9$/m);
   });
 
+  it("are not copied to a place that cannot be, and that is no defect of the program", async () => {
+    const file = join(folder, "a-file");
+    await writeFile(file, "");
+    for (const target of [join(file, "x.yaml"), join(folder, `${"n".repeat(300)}.yaml`)]) {
+      const { code, stderr } = await cli(["recipes", "cp", "demo", target]);
+      expect(code, stderr).toBe(2);
+      expect(stderr).toContain("fix: ");
+      expect(stderr).not.toContain("defect");
+    }
+  });
+
   it("that name files which are not there are valid, with a warning", async () => {
     const path = join(folder, "own.yaml");
     await writeFile(path, "data: { train: gone.jsonl }\n");
@@ -100,4 +113,49 @@ it("bytes are shown in one unit", () => {
     "150 MiB",
     "3.0 TiB",
   ]);
+});
+
+describe("output that takes no more", () => {
+  /** A stream that fails at every write, as stdout and stderr do: an error never closes them. */
+  const failing = (code: string) =>
+    new Writable({
+      autoDestroy: false,
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(`${code}: no more`), { code })),
+    });
+  const taking = (texts: string[]) =>
+    new Writable({ write: (chunk, _encoding, done) => done(void texts.push(String(chunk))) });
+  /** Three writes to each, as a command makes them. */
+  async function printed(target: OutputProcess): Promise<OutputProcess["exitCode"]> {
+    surviveOutputErrors(target);
+    for (let line = 0; line < 3; line++) {
+      target.stdout.write("result\n");
+      target.stderr.write("message\n");
+      await new Promise((next) => setImmediate(next));
+    }
+    return target.exitCode;
+  }
+
+  it("does not end a command whose readers are gone, nor change its exit code", async () => {
+    for (const exitCode of [undefined, 4]) {
+      const target: OutputProcess = { stdout: failing("EPIPE"), stderr: failing("EPIPE"), exitCode };
+      expect(await printed(target)).toBe(exitCode);
+    }
+    const messages: string[] = [];
+    await printed({ stdout: failing("EPIPE"), stderr: taking(messages) });
+    expect(messages).toEqual(Array(3).fill("message\n"));
+  });
+
+  it("is told in one line and ends with 1, or with the command's own code, when results are lost", async () => {
+    for (const [exitCode, ended] of [
+      [undefined, 1],
+      [3, 3],
+    ]) {
+      const messages: string[] = [];
+      expect(await printed({ stdout: failing("ENOSPC"), stderr: taking(messages), exitCode })).toBe(ended);
+      expect(messages.filter((text) => text !== "message\n")).toEqual([
+        "error: the results cannot be written to stdout: ENOSPC: no more\n",
+      ]);
+    }
+    expect(await printed({ stdout: failing("ENOSPC"), stderr: failing("ENOSPC") })).toBe(1);
+  });
 });

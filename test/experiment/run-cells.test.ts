@@ -1,10 +1,15 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cellInputs, type KnownHashes } from "../../src/experiment/cell-inputs.ts";
 import { gridCells } from "../../src/experiment/grid.ts";
 import { type CellEnd, runCells, type StartCell } from "../../src/experiment/run-cells.ts";
 import { experimentSchema } from "../../src/pipeline/config/experiment.ts";
+import { loadRecipe } from "../../src/pipeline/config/load.ts";
+import type { RunContext } from "../../src/pipeline/context.ts";
+import { RunFolder } from "../../src/pipeline/run-folder.ts";
+import { dataStage } from "../../src/pipeline/stages/data.ts";
 import { type FakeMethod, writeCell } from "./cells.ts";
 
 let folder: string;
@@ -106,6 +111,16 @@ describe("runCells", () => {
     expect(other.failures).toHaveLength(2);
   });
 
+  it("loses no other cell to what the system refuses one", async () => {
+    const { start } = fakeRuns();
+    const outcome = await run(async (one) => {
+      if (one.cell.id === "2-seed-1") await readdir(join(folder, "nowhere"));
+      return await start(one);
+    });
+    expect(outcome.failures[0]!.message).toMatch(/^ENOENT.*nowhere/);
+    expect(outcome.results).toHaveLength(6);
+  });
+
   it("stops starting runs when asked to, and keeps what is there", async () => {
     const { started, start } = fakeRuns();
     const outcome = await run(start, { parallel: 1, stopRequested: () => started.length >= 3 });
@@ -125,5 +140,98 @@ describe("runCells", () => {
     ).rejects.toMatchObject({ exitCode: 2, place: { key: "chunk.count" } });
     expect(started).toEqual([]);
     expect(await readdir(folder)).toEqual(["recipe.yaml"]);
+  });
+});
+
+describe("a finished cell", () => {
+  const plain = experimentSchema.parse({ seeds: [1, 2] });
+  const ids = gridCells(plain).map(({ id }) => id);
+  const train = () => join(folder, "train.jsonl");
+  const weights = () => join(folder, "student/model.safetensors");
+  beforeEach(async () => {
+    await writeFile(
+      recipe,
+      "data: { train: train.jsonl, answerKind: number }\nstudent: { model: ./student }\nmethods: [full, cwt-sbc]\n",
+    );
+    await writeRows(10);
+    await mkdir(join(folder, "student"));
+    await writeFile(join(folder, "student/config.json"), "{}");
+    await writeFile(weights(), "weights");
+  });
+  const writeRows = async (count: number): Promise<void> => {
+    const rows = Array.from({ length: count }, (_, i) =>
+      JSON.stringify({ question: `What is ${i} + 2?`, rationale: `It is ${i + 2}.`, answer: `${i + 2}` }),
+    );
+    await writeFile(train(), `${rows.join("\n")}\n`);
+  };
+  const runPlain = (start: StartCell) =>
+    runCells(gridCells(plain), { recipe, folder: join(folder, "cells"), parallel: 1, start });
+  /** Ids of the cells that are run. */
+  const runAgain = async (): Promise<string[]> => {
+    const { started, start } = fakeRuns();
+    expect((await runPlain(start)).failures).toEqual([]);
+    return started;
+  };
+
+  it("is run again when its data or its student has other contents under the same name, and only then", async () => {
+    expect(await runAgain()).toEqual(ids);
+    expect(await runAgain()).toEqual([]);
+    await writeRows(11);
+    expect(await runAgain()).toEqual(ids);
+    expect(await runAgain()).toEqual([]);
+    await writeFile(weights(), "WEIGHTS");
+    expect(await runAgain()).toEqual(ids);
+    expect(await runAgain()).toEqual([]);
+    // Nothing can be compared: the results stay.
+    await rm(train());
+    await rm(join(folder, "student"), { recursive: true });
+    expect(await runAgain()).toEqual([]);
+  });
+
+  it("does not count with its old results where the run on new data came to no end", async () => {
+    await runAgain();
+    await writeRows(11);
+    const { results } = await runPlain(async () => ({ code: 1, message: "killed" }));
+    expect(results).toEqual([]);
+    expect(await runAgain()).toEqual(ids);
+  });
+
+  it("of before there were records is compared by its data stage, and counts where that is not there", async () => {
+    await runAgain();
+    const folders = ids.map((id) => join(folder, "cells", id));
+    for (const path of folders) await rm(`${path}.inputs.json`);
+    expect(await runAgain()).toEqual([]);
+    for (const [index, path] of folders.entries()) {
+      const loaded = await loadRecipe(recipe, gridCells(plain)[index]!.overrides);
+      const reporter = { stage: () => undefined, note: () => undefined } as unknown as RunContext["reporter"];
+      const context = { recipe: loaded.recipe, folder: new RunFolder(path), reporter };
+      await dataStage(context as RunContext);
+    }
+    expect(await runAgain()).toEqual([]);
+    await writeRows(11);
+    expect(await runAgain()).toEqual(ids);
+  });
+
+  it("does not stand beside one that read other data because a file was changed meanwhile", async () => {
+    const { start } = fakeRuns();
+    const outcome = await runPlain(async (one) => {
+      const end = await start(one);
+      if (one.cell.seed === 1) await writeRows(12);
+      return end;
+    });
+    expect(outcome.results).toEqual([]);
+    expect(outcome.failures).toHaveLength(2);
+    expect(outcome.failures[0]!.message).toContain(`${train()} was changed while the experiment ran`);
+    expect(await runAgain()).toEqual(ids);
+  });
+
+  it("costs no second reading of a file", async () => {
+    const loaded = await loadRecipe(recipe);
+    const known: KnownHashes = new Map();
+    const inputs = await cellInputs(loaded.recipe, known);
+    const hashes = [...known.values()];
+    expect([...known.keys()]).toEqual([train(), join(folder, "student/config.json"), weights()]);
+    expect(await cellInputs(loaded.recipe, known)).toEqual(inputs);
+    expect([...known.values()].every((one, index) => one === hashes[index])).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
 import type { CellResult } from "../../src/experiment/cell-result.ts";
 import type { ExperimentFigures } from "../../src/experiment/figures.ts";
+import { renderExperiment } from "../../src/experiment/page.ts";
 import { summarize } from "../../src/experiment/summary.ts";
 import { writeExperiment } from "../../src/experiment/write.ts";
 import type { MethodName } from "../../src/method/baselines/plan.ts";
@@ -135,6 +136,11 @@ describe("writeExperiment", () => {
     expect(page).toContain("87.5%");
     expect(page).toContain("A &lt;b&gt;bold&lt;/b&gt; | name");
     expect(page).not.toContain("<script");
+  });
+
+  it("counts the runs that are done: those of a stopped experiment that never ran are no results", () => {
+    expect(renderExperiment({ ...figures, cells: 9 })).toContain("4 of 9 runs, 2 seeds");
+    expect(renderExperiment({ ...figures, summary: summarize([]) })).toContain("0 of 5 runs");
   });
 
   it("has each id of the page once, and links that lead somewhere", async () => {

@@ -51,7 +51,7 @@ beforeAll(async () => {
       return json({ error: given ? "no such model" : "no token" }, given ? 404 : 401);
     }
     if (!url.pathname.includes("team/tiny")) return json({ error: "Repository not found" }, 404);
-    if (url.pathname === "/api/models/team/tiny/revision/main") {
+    if (["main", commit].some((name) => url.pathname === `/api/models/team/tiny/revision/${name}`)) {
       return json({ _id: "1", id: "team/tiny", sha: commit, private: false, downloads: 0, likes: 0 });
     }
     if (url.pathname === `/api/models/team/tiny/tree/${commit}`) return json([...files.keys()].map(entry));
@@ -85,7 +85,10 @@ beforeEach(() => {
   requests = [];
   cache = mkdtempSync(join(tmpdir(), "skipthink-hub-"));
 });
-afterEach(() => rmSync(cache, { recursive: true }));
+afterEach(() => {
+  rmSync(cache, { recursive: true });
+  for (const name of ["tokenizer.json", "vocab.json", "merges.txt"]) files.delete(name);
+});
 
 async function failure(work: Promise<unknown>): Promise<SkipthinkError> {
   const error = await work.then(
@@ -127,6 +130,7 @@ describe("download", () => {
   });
 
   test("asks for no file twice, and not at all offline or for a commit it has", async () => {
+    files.set("tokenizer.json", Buffer.from("{}"));
     const folder = await hubFolder("hf:team/tiny", { environment: environment() });
     requests = [];
     expect(await hubFolder("hf:team/tiny", { environment: environment() })).toBe(folder);
@@ -157,6 +161,26 @@ describe("download", () => {
     );
     expect(error.exitCode).toBe(2);
     expect(error.message).toContain("HF_HUB_OFFLINE");
+  });
+
+  test("a cached commit without its tokenizer is completed, or refused where the hub cannot be asked", async () => {
+    const model = `hf:team/tiny@${commit}`;
+    const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+    const offline = await failure(hubFolder(model, { environment: environment({ HF_HUB_OFFLINE: "1" }) }));
+    expect(offline.exitCode).toBe(2);
+    expect(offline.message).toMatch(/without its tokenizer.*HF_HUB_OFFLINE/);
+    const dead = await failure(
+      hubFolder(model, { environment: { HF_ENDPOINT: "http://127.0.0.1:9", HF_HOME: cache } }),
+    );
+    expect(dead.message).toContain("could not be downloaded");
+    // The older form, where the hub has no tokenizer.json.
+    files.set("vocab.json", Buffer.from("{}"));
+    files.set("merges.txt", Buffer.from(""));
+    expect(await hubFolder(model, { environment: environment() })).toBe(folder);
+    expect(existsSync(join(folder, "vocab.json")) && existsSync(join(folder, "merges.txt"))).toBe(true);
+    requests = [];
+    expect(await hubFolder(model, { environment: environment() })).toBe(folder);
+    expect(requests).toEqual([]);
   });
 
   test("refusals name the remedy; the token is sent and never shown", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -229,6 +229,22 @@ describe("tasks command", () => {
     );
     const wrong = await cli(["tasks", "prepare", "swamp", "--from", folder]);
     expect(wrong.code).toBe(2);
+  });
+
+  it("does not overwrite the authors' files with what it makes of them", async () => {
+    const text = `${JSON.stringify(trueRows.gsm8k[0]!.row)}\n`.repeat(3);
+    await write("gsm8k/train.jsonl", text);
+    await write("gsm8k/test.jsonl", text);
+    await symlink(join(folder, "gsm8k"), join(folder, "link"));
+    for (const out of [join(folder, "gsm8k"), join(folder, "link")]) {
+      const { code, stderr } = await cli(["tasks", "prepare", "gsm8k", "--from", folder, "--out", out]);
+      expect(code, stderr).toBe(2);
+      expect(stderr).toContain("would overwrite");
+      expect(stderr).toContain(join(out, "train.jsonl"));
+      expect(stderr).toContain("fix: Give another folder with --out.");
+      for (const name of ["train.jsonl", "test.jsonl"])
+        expect(await readFile(join(folder, "gsm8k", name), "utf8")).toBe(text);
+    }
   });
 });
 

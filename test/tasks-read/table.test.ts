@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -135,6 +136,16 @@ describe("errors", () => {
       expect((await failure(put(name, text))).message).toContain("no rows");
   });
 
+  test.skipIf(process.platform === "win32")("a pipe (skipped on Windows, which has no mkfifo)", async () => {
+    const path = join(folder, "pipe.jsonl");
+    execFileSync("mkfifo", [path]);
+    // Held open, so that nobody waits for a writer.
+    const held = openSync(path, "r+");
+    writeSync(held, '{"q":1}\n');
+    const error = await failure(path).finally(() => closeSync(held));
+    expect(error.message).toContain("cannot be read twice");
+  });
+
   test("unknown extension and compressed files", async () => {
     expect((await failure(put("a.tsv", "q\n1\n"))).message).toContain(".jsonl");
     expect((await failure(put("a.jsonl.gz", gzipSync("{}")))).message).toContain("gzip");
@@ -154,6 +165,9 @@ describe("errors", () => {
     expect(error.message).toContain("an array");
     expect((await failure(put("null.json", "[null]"))).message).toContain("null");
     expect((await failure(put("string.json", '"x"'))).message).toContain("a string");
+    // Deeper than JSON.stringify can go, so that there is no excerpt.
+    const deep = await failure(put("deep.json", "[".repeat(20_000) + "]".repeat(20_000)));
+    expect(deep.message).toBe("row 1 is an array, not an object");
   });
 
   test("a broken JSON array names the line", async () => {

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { cli } from "../cli/run-cli.ts";
@@ -105,4 +105,25 @@ it("import writes what distill reads", async () => {
   expect(stdout).toBe(`${out}\n`);
   expect(stderr).toContain("read as alpaca");
   expect(JSON.parse(await readFile(out, "utf8"))).toMatchObject({ question: "1 + 1?", answer: "2" });
+});
+
+it.each([
+  ["the file itself", "mine.jsonl", ["--out", "mine.jsonl"]],
+  ["a link to it", "mine.jsonl", ["--out", "link.jsonl"]],
+  ["a file beside the output", "mine.dropped.jsonl", ["--out", "mine.jsonl"]],
+  ["the list of what was dropped", "mine.jsonl", ["--out", "other.jsonl", "--dropped", "mine.jsonl"]],
+])("import does not overwrite what it reads: %s", async (_, input, words) => {
+  const place = await mkdtemp(join(folder, "own-"));
+  const rows = join(place, input);
+  const text = `${JSON.stringify({ instruction: "1 + 1?", output: "1 + 1 = 2.\nAnswer: 2" })}\n`;
+  await writeFile(rows, text);
+  await symlink(rows, join(place, "link.jsonl"));
+  const before = await readdir(place);
+  const out = words.map((word) => (word.startsWith("--") ? word : join(place, word)));
+  const { code, stderr } = await cli(["teach", "import", rows, "--answer-kind", "number", ...out]);
+  expect(code, stderr).toBe(2);
+  expect(stderr).toContain("would overwrite");
+  expect(stderr).toContain(`fix: Name another file with --out`);
+  expect(await readFile(rows, "utf8")).toBe(text);
+  expect(await readdir(place)).toEqual(before);
 });

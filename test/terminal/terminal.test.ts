@@ -88,6 +88,28 @@ describe("reportError", () => {
     expect(JSON.parse(report(error, {}, true).text)).toMatchObject({ event: "error", line: 3, exitCode: 2 });
   });
 
+  it.each([
+    ["EISDIR", "Name a file"],
+    ["ESPIPE", "pipe"],
+    ["EEXIST", "another path"],
+    ["ENAMETOOLONG", "shorter"],
+    ["EADDRNOTAVAIL", "address of this machine"],
+    ["ENOTFOUND", "name"],
+    ["EAI_AGAIN", "name"],
+  ])("what the system refuses with %s is no defect of the program", (code, remedy) => {
+    const { code: exitCode, text } = report(Object.assign(new Error(`${code}: refused`), { code }));
+    expect(exitCode).toBe(2);
+    expect(text).toMatch(/^ {2}fix: [A-Z].*\.$/m);
+    expect(text).toContain(remedy);
+    expect(text).not.toContain("defect");
+  });
+
+  it("names the file that was to be written where a copy fails", () => {
+    const files = { path: "recipes/demo.yaml", dest: "mine.yaml" };
+    const { text } = report(Object.assign(new Error("copy"), { code: "ENAMETOOLONG", ...files }));
+    expect(text).toContain("at mine.yaml\n");
+  });
+
   it("leaves out what is not known", () => {
     const teacher = new SkipthinkError("teacher is silent", { exitCode: 3 });
     expect(report(teacher)).toEqual({ code: 3, text: "error: teacher is silent\n" });

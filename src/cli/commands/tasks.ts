@@ -4,6 +4,7 @@ import { Argument, type Command } from "commander";
 import { readBenchmark, writeBenchmark } from "../../tasks/benchmarks/prepare.ts";
 import { type BenchmarkName, benchmarkNames, benchmarkSources } from "../../tasks/benchmarks/sources.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
+import { refuseOwnInput } from "./own-input.ts";
 
 export function registerTasks(program: Command, io: CliIo): void {
   const tasks = program
@@ -44,8 +45,14 @@ Example:
   $ SKIPTHINK_BENCHMARKS=$PWD/benchmarks skipthink distill tasks/svamp`,
     )
     .action(async (name: BenchmarkName, options: { from: string; out?: string; json?: boolean }) => {
+      const out = options.out ?? join(options.from, name, "prepared");
+      await refuseOwnInput(
+        Object.values(benchmarkSources[name].files).map((file) => join(options.from, file)),
+        [join(out, "train.jsonl"), join(out, "test.jsonl")],
+        "Give another folder with --out.",
+      );
       const prepared = await readBenchmark(name, options.from);
-      const paths = await writeBenchmark(prepared, options.out ?? join(options.from, name, "prepared"));
+      const paths = await writeBenchmark(prepared, out);
       const counts = { train: prepared.train.length, test: prepared.test.length };
       const reporter = reporterOf(io, false);
       for (const note of prepared.notes) reporter.note(note);

@@ -12,6 +12,7 @@ import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { commandLine } from "./command-line.ts";
 import { addOutputOptions, type OutputOptions } from "./options.ts";
+import { refuseOwnInput } from "./own-input.ts";
 import { statisticsColumns, statisticsRows } from "./teach-table.ts";
 
 interface ImportCommandOptions extends OutputOptions {
@@ -60,6 +61,18 @@ Examples:
   $ skipthink teach import rows.csv --question Q --rationale Chain --answer Gold --answer-kind number --out r.jsonl`,
     )
     .action(async (file: string, options: ImportCommandOptions) => {
+      const files = importFiles(options.out);
+      await refuseOwnInput(
+        [file],
+        [
+          files.rationales,
+          files.dropped,
+          files.statistics,
+          files.page,
+          ...(options.dropped === undefined ? [] : [options.dropped]),
+        ],
+        "Name another file with --out, and with --dropped where it is given.",
+      );
       const filter = teachSchema.shape.filter.parse({ answers: options.keep });
       const imported = await importRationales({
         path: file,
@@ -75,7 +88,6 @@ Examples:
         filter,
       });
       const { origin, statistics } = imported;
-      const files = importFiles(options.out);
       await writeImport(files, imported, origin);
       if (options.dropped !== undefined) await writeLines(options.dropped, imported.dropped);
       const reporter = reporterOf(io, options.quiet ?? false);

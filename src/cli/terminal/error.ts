@@ -22,7 +22,14 @@ const systemRemedies: Readonly<Record<string, string>> = {
   EPERM: "Check the permissions of that path.",
   EROFS: "Choose a folder that can be written to.",
   EMFILE: "Raise the limit of open files (ulimit -n) and run the command again.",
+  EISDIR: "Name a file: there is a folder of that name.",
+  EEXIST: "Choose another path: a part of this one is there already, and it is no folder.",
+  ENAMETOOLONG: "Choose a shorter name.",
+  ESPIPE: "Write what comes through the pipe to a file and give that: a pipe cannot be read twice.",
   EADDRINUSE: "Choose another port.",
+  EADDRNOTAVAIL: "Give --host an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them.",
+  ENOTFOUND: "Check the host's name: no address is known for it.",
+  EAI_AGAIN: "Check the host's name and the connection: no name server has answered.",
 };
 
 /** Prints `error` on stderr (or `stream`) and returns the exit code to end with. */
@@ -53,6 +60,9 @@ interface Explanation {
   stack: string | undefined;
 }
 
+/** What Node says of a call that the system refused. */
+type SystemError = NodeJS.ErrnoException & { dest?: string };
+
 function explain(error: unknown): Explanation {
   const stack = error instanceof Error ? stackOf(error) : undefined;
   if (error instanceof SkipthinkError) {
@@ -60,10 +70,11 @@ function explain(error: unknown): Explanation {
     return { message, place, remedy, exitCode, stack };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const { code, path: file } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const { code, path, dest } = error instanceof Error ? (error as SystemError) : {};
   const systemRemedy = code === undefined ? undefined : systemRemedies[code];
   if (systemRemedy !== undefined) {
-    return { message, place: { file }, remedy: systemRemedy, exitCode: exitCodes.usage, stack };
+    // Of a copy, the file that was to be written.
+    return { message, place: { file: dest ?? path }, remedy: systemRemedy, exitCode: exitCodes.usage, stack };
   }
   return {
     message: `${message || "an error without a message"}\nthis is a defect of skipthink, not of your input`,

@@ -7,6 +7,7 @@ import { normalizeGold } from "../../tasks/answers/answers.ts";
 import { benchmarkSources, isBenchmark } from "../../tasks/benchmarks/sources.ts";
 import { builtinTask, generateBuiltin } from "../../tasks/builtin/index.ts";
 import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
+import { checkRegularFile } from "../../tasks/read/table.ts";
 import { recordOfTrainFile, type TeacherRecord } from "../../teacher/record.ts";
 import { inputError } from "../../util/errors.ts";
 import type { RunContext, RunData } from "../context.ts";
@@ -98,6 +99,7 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
         missingDataRemedy(recipe.data!.answerKind),
       );
     }
+    await checkRegularFile(path);
     const hash = createHash("sha256");
     for await (const part of createReadStream(path)) hash.update(part as Buffer);
     hashes[path] = hash.digest("hex").slice(0, 16);

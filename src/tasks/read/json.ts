@@ -38,11 +38,20 @@ export async function* readJsonArray(path: string): AsyncGenerator<TableRow> {
   for (const [index, row] of value.entries()) {
     if (!isRecord(row))
       throw inputError(
-        `row ${index + 1} is ${kindOf(row)}, not an object: ${quoteExcerpt(JSON.stringify(row))}`,
+        `row ${index + 1} is ${kindOf(row)}, not an object${excerptOf(row)}`,
         { file: path, line: index + 1 },
         'Write each row as an object, such as {"question": "...", "answer": "..."}.',
       );
     yield { row, line: index + 1 };
+  }
+}
+
+/** Nothing for a row that is nested too deeply to be written out. */
+function excerptOf(row: unknown): string {
+  try {
+    return `: ${quoteExcerpt(JSON.stringify(row))}`;
+  } catch {
+    return "";
   }
 }
 

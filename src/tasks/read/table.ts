@@ -85,11 +85,23 @@ function emptyFile(path: string): Error {
   return inputError("the file holds no rows", { file: path }, "Give a file with at least one row.");
 }
 
+/** @throws input error (exit code 2) for a folder, and for a pipe or device: a data file is read more than once */
+export async function checkRegularFile(path: string): Promise<void> {
+  const found = await stat(path);
+  if (found.isDirectory())
+    throw inputError("a folder stands where a data file is expected", { file: path }, "Name a file in it.");
+  if (!found.isFile())
+    throw inputError(
+      "a pipe or device stands where a data file is expected, and it cannot be read twice",
+      { file: path },
+      "Write the rows to a file and name that.",
+    );
+}
+
 /** The first bytes of the file. */
 async function readHead(path: string): Promise<Buffer> {
   try {
-    if ((await stat(path)).isDirectory())
-      throw inputError("a folder stands where a data file is expected", { file: path }, "Name a file in it.");
+    await checkRegularFile(path);
     const file = await open(path, "r");
     try {
       const buffer = Buffer.alloc(4096);
