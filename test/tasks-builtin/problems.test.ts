@@ -161,3 +161,53 @@ describe("wrong input", () => {
     expect(failure(() => generateBuiltin("coin_flip", { ...none, dev: -1 }, 1)).place.key).toBe("counts.dev");
   });
 });
+
+describe("answers cannot be guessed without reading", () => {
+  const problemsOf = (task: string, difficulty: number) =>
+    generateBuiltin(task, { train: 0, dev: 0, test: 1500 }, 21, { difficulty }).test;
+  /** More than four standard errors above chance. */
+  const tooOften = (chance: number, count: number): number =>
+    chance + 4 * Math.sqrt((chance * (1 - chance)) / count);
+
+  it.each([1, 2, 3])(
+    "who began with a thing ends with it one time in three, whatever the swaps (%i)",
+    (difficulty) => {
+      const kept = new Map<number, boolean[]>();
+      for (const { question, answer } of problemsOf("tracking_shuffled_objects", difficulty)) {
+        const target = /(?:does|what does) (\w+) have/.exec(question)![1]!;
+        const start = new RegExp(`${target} has an? (\\w+) `).exec(question)![1]!;
+        const chosen = new RegExp(`\\(${answer}\\) (\\w+) `).exec(question)![1]!;
+        const swaps = question.match(/swap|trade/g)!.length;
+        kept.set(swaps, [...(kept.get(swaps) ?? []), start === chosen]);
+      }
+      for (const guesses of kept.values()) {
+        const share = guesses.filter(Boolean).length / guesses.length;
+        expect(share).toBeLessThan(tooOften(1 / 3, guesses.length));
+        expect(1 - share).toBeLessThan(tooOften(2 / 3, guesses.length));
+      }
+    },
+  );
+
+  it.each([1, 2, 3])("the date that most others lie around is seldom the right one (%i)", (difficulty) => {
+    const day = 24 * 60 * 60 * 1000;
+    const problems = problemsOf("date_understanding", difficulty);
+    const right = problems.filter(({ question, answer }) => {
+      const dates = [...question.matchAll(/\(([A-F])\) (\d\d)\/(\d\d)\/(\d{4})/g)].map(
+        ([, letter, month, date, year]) => ({
+          letter,
+          date,
+          time: Date.parse(`${year}-${month}-${date}`) / day,
+        }),
+      );
+      const partners = dates.map(
+        (one) =>
+          dates.filter((other) => {
+            const apart = Math.abs(one.time - other.time);
+            return apart === 1 || apart === 7 || (apart >= 28 && one.date === other.date);
+          }).length,
+      );
+      return dates[partners.indexOf(Math.max(...partners))]!.letter === answer;
+    });
+    expect(right.length / problems.length).toBeLessThan(tooOften(1 / 6, problems.length));
+  });
+});

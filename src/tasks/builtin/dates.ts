@@ -120,22 +120,27 @@ function draw(random: RandomStream, difficulty: number): DateProblem | undefined
   return problem;
 }
 
-/** Six different dates: the right one and five that a slip would give. */
-function drawChoices({ known, steps }: DateProblem, random: RandomStream): string[] {
-  const { date: right, shift } = steps.at(-1)!;
-  const before = steps.at(-2)?.date ?? known;
-  const slips: CalendarDate[] = [known, before, ...steps.map((step) => step.date)];
-  if (canShift(before, shift)) slips.push(shifted(before, reversed(shift)));
-  for (const direction of [1, -1] as const) {
-    slips.push(shifted(right, { unit: "day", count: 1, direction }));
-    slips.push(shifted(right, { unit: "day", count: random.between(2, 12), direction }));
-    slips.push(shifted(right, { unit: "week", count: 1, direction }));
-    const far: Shift = { unit: random.pick(["month", "year"] as const), count: 1, direction };
-    if (canShift(right, far)) slips.push(shifted(right, far));
+/**
+ * Six different dates around a centre, as slips would give them. The right one is any of the six: were it always the one that the
+ * others are slips of, it could be found without reading the question.
+ */
+function drawChoices({ steps }: DateProblem, random: RandomStream): string[] {
+  const right = steps.at(-1)!.date;
+  for (;;) {
+    const slips = ([1, -1] as const).flatMap((direction): Shift[] => [
+      { unit: "day", count: 1, direction },
+      { unit: "day", count: random.between(2, 12), direction },
+      { unit: "week", count: 1, direction },
+      { unit: random.pick(["month", "year"] as const), count: 1, direction },
+    ]);
+    const pattern = [undefined, ...random.shuffle(slips).slice(0, letters.length - 1)];
+    const own = random.pick(pattern);
+    const centre =
+      own === undefined ? right : canShift(right, reversed(own)) && shifted(right, reversed(own));
+    if (centre === false || pattern.some((slip) => slip !== undefined && !canShift(centre, slip))) continue;
+    const choices = pattern.map((slip) => numericDate(slip === undefined ? centre : shifted(centre, slip)));
+    if (new Set(choices).size === letters.length) return random.shuffle(choices);
   }
-  const rightText = numericDate(right);
-  const wrong = [...new Set(slips.map(numericDate))].filter((text) => text !== rightText);
-  return random.shuffle([rightText, ...random.shuffle(wrong).slice(0, letters.length - 1)]);
 }
 
 function questionOf(problem: DateProblem): string {

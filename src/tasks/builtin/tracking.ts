@@ -28,11 +28,9 @@ function drawGame(random: RandomStream, difficulty: number): Game {
   const swapCount = difficulty === 1 ? random.between(2, 3) : difficulty === 2 ? random.between(3, 4) : 4;
   const states: string[][] = [held];
   const swaps: [number, number][] = [];
-  let last = -1;
   for (let i = 0; i < swapCount; i++) {
-    // The same pair twice in a row would undo the swap.
-    last = random.pick([0, 1, 2].filter((pair) => pair !== last));
-    const [first, second] = random.shuffle(swapPairs[last]!) as [number, number];
+    // Any pair, also the last one again: were that left out, two swaps would never end where they began, and four would half the time.
+    const [first, second] = random.shuffle(random.pick(swapPairs)) as [number, number];
     const state = [...states.at(-1)!];
     [state[first], state[second]] = [state[second]!, state[first]!];
     swaps.push([first, second]);
