@@ -4,6 +4,7 @@
  */
 import type { Sample } from "../evaluate/evaluate.ts";
 import { mcNemarExact } from "../evaluate/statistics.ts";
+import { answerMarker } from "../tasks/answers/answers.ts";
 import { mean } from "../util/mean.ts";
 
 /** How a wrong answer is wrong. */
@@ -99,8 +100,9 @@ export function lostAnswers(
 }
 
 function failureOf(sample: Sample, maxNewTokens: number): Failure {
-  if (sample.predicted !== undefined) return "otherAnswer";
-  return sample.tokens >= maxNewTokens ? "unfinished" : "unreadable";
+  // Of a text that was cut off before its answer, the reader takes the last candidate that it finds.
+  if (sample.tokens >= maxNewTokens && !sample.text.includes(answerMarker)) return "unfinished";
+  return sample.predicted !== undefined ? "otherAnswer" : "unreadable";
 }
 
 type Pair = { before: Sample; after: Sample };

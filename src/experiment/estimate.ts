@@ -1,12 +1,13 @@
 /** What an experiment would run and take (`--dry-run`): each setting is estimated once, and counted for each of its seeds. */
 import { join } from "node:path";
 import type { Engine } from "../engine/engine.ts";
+import { methodPlans } from "../method/baselines/methods.ts";
 import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
 import type { RunReporter } from "../pipeline/context.ts";
 import { estimateRun, type RunEstimate } from "../pipeline/estimate.ts";
 import type { KnownHashes } from "./cell-inputs.ts";
 import { readCell } from "./cell-result.ts";
-import { budgetOverrides, type Cell, describeEqual } from "./grid.ts";
+import { budgetOverrides, type Cell, checkFollowed, describeEqual, type EqualBudget } from "./grid.ts";
 import { ownBudget } from "./summary.ts";
 
 export interface SettingEstimate {
@@ -52,7 +53,8 @@ export async function estimateExperiment(
     let entry = settings.get(key);
     if (entry === undefined) {
       const followed = cell.follows === undefined ? undefined : estimates.get(cell.follows.id);
-      const used = followed?.methods[cell.follows!.equal.as]?.[cell.follows!.equal.unit];
+      if (cell.follows !== undefined) await checkFollowed(cell, cells, options);
+      const used = followed === undefined ? undefined : usedBy(followed, cell.follows!.equal);
       const overrides = [
         ...cell.overrides,
         `threads=${options.threads}`,
@@ -78,13 +80,22 @@ export async function estimateExperiment(
     if (await isFinished(cell, options, known)) entry.finished += 1;
   }
   const all = [...settings.values()];
+  const left = all.reduce((sum, one) => sum + one.cells - one.finished, 0);
   const seconds = all.reduce((sum, one) => sum + (one.cells - one.finished) * one.secondsPerCell, 0);
   return {
     cells: cells.length,
     finished: all.reduce((sum, one) => sum + one.finished, 0),
     settings: all,
-    totalSeconds: seconds / Math.min(options.parallel, cells.length),
+    totalSeconds: seconds / Math.max(1, Math.min(options.parallel, left)),
   };
+}
+
+/** As a run counts it: a method's own training and those of the students that it starts from. */
+function usedBy({ methods }: RunEstimate, { as, unit }: EqualBudget): number | undefined {
+  const own = methods[as]?.[unit];
+  const { startsFrom } = methodPlans[as];
+  const before = startsFrom === undefined ? undefined : methods[startsFrom]?.[unit];
+  return own === undefined ? undefined : own + (before ?? 0);
 }
 
 /** The recipe of a following cell is known only after the run it follows, so only the others' is compared. */

@@ -1,6 +1,7 @@
 /** The grid of an experiment as a list of cells; each is one run of the recipe with overrides of its own. */
 import type { MethodName } from "../method/baselines/plan.ts";
 import type { Experiment } from "../pipeline/config/experiment.ts";
+import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
 import { inputError } from "../util/errors.ts";
 import { nearest } from "../util/nearest.ts";
 
@@ -120,5 +121,27 @@ function checkKnown(name: string, known: readonly string[], key: string): void {
     `the experiment has no "${name}" there`,
     { key },
     `${meant === undefined ? "" : `Did you mean "${meant}"? `}It has ${known.join(", ") || "none"}.`,
+  );
+}
+
+/**
+ * A cell can only follow a run that trains the method whose budget it takes.
+ * @throws SkipthinkError (exit 2) where it does not
+ */
+export async function checkFollowed(
+  cell: Cell,
+  cells: readonly Cell[],
+  { recipe: path, load }: { recipe: string; load?: LoadOptions },
+): Promise<void> {
+  if (cell.follows === undefined) return;
+  const { id, equal } = cell.follows;
+  const first = cells.find((one) => one.id === id);
+  if (first === undefined) return;
+  const { recipe } = await loadRecipe(path, first.overrides, load);
+  if (recipe.methods.includes(equal.as)) return;
+  throw inputError(
+    `experiment.equal takes the budget of ${equal.as}, which is not among the methods`,
+    { key: "experiment.equal" },
+    `Add ${equal.as} to methods, or name another method in experiment.equal.`,
   );
 }

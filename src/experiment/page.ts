@@ -95,7 +95,7 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
       ]),
     ) +
     `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, undefined)}` +
-    `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds.</figcaption></figure>` +
+    `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds; where seeds share one test file, its problems count once per seed and the bars are too short.</figcaption></figure>` +
     (comparisons.length === 0
       ? ""
       : `<h3>Paired tests</h3>${table(

@@ -8,7 +8,7 @@ import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import { cellInputs, type KnownHashes, noteEnd, noteStart } from "./cell-inputs.ts";
 import { type CellResult, readCell } from "./cell-result.ts";
-import { budgetOverrides, type Cell } from "./grid.ts";
+import { budgetOverrides, type Cell, checkFollowed } from "./grid.ts";
 
 /** Starts one cell's run; resolves when it has ended, whatever its end. */
 export type StartCell = (start: {
@@ -49,7 +49,10 @@ export interface CellsOutcome {
 
 /** @throws SkipthinkError (exit 2) for a recipe that is wrong in any cell, before anything is run */
 export async function runCells(cells: readonly Cell[], options: RunCellsOptions): Promise<CellsOutcome> {
-  for (const cell of cells) await loadRecipe(options.recipe, cell.overrides, options.load);
+  for (const cell of cells) {
+    await loadRecipe(options.recipe, cell.overrides, options.load);
+    await checkFollowed(cell, cells, options);
+  }
   const finished = new Map<string, CellResult>();
   const failed = new Map<string, CellFailure>();
   const known: KnownHashes = new Map();

@@ -51,6 +51,8 @@ export interface Comparison {
 
 export interface SkipSummary {
   setting: Readonly<Record<string, string>>;
+  /** Of the run whose chunk-wise student was probed. */
+  budget: string;
   share: Mean;
   precision?: Mean;
   recall?: Mean;
@@ -206,6 +208,7 @@ function skipSummary(cells: readonly CellResult[]): SkipSummary {
   const [precision, recall] = [of("precision"), of("recall")];
   return {
     setting: cells[0]!.cell.setting,
+    budget: budgetOf(cells[0]!.cell),
     share: meanAndStandardError(cells.map(({ skips }) => skips.share)),
     ...(precision === undefined ? {} : { precision }),
     ...(recall === undefined ? {} : { recall }),

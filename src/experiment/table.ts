@@ -63,9 +63,10 @@ export function markdownTable(figures: ExperimentFigures): string {
     parts.push("", "## Skips", "");
     parts.push(
       ...table(
-        [...axes, "skipped chunks, %", "precision, %", "recall, %"],
-        summary.skips.map(({ setting, share, precision, recall }) => [
+        [...axes, "budget", "skipped chunks, %", "precision, %", "recall, %"],
+        summary.skips.map(({ setting, budget, share, precision, recall }) => [
           ...settingCells(setting),
+          budget,
           withError(share, 1, 100),
           precision === undefined ? "–" : withError(precision, 1, 100),
           recall === undefined ? "–" : withError(recall, 1, 100),

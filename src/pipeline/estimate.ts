@@ -164,7 +164,7 @@ async function measureAndSum(
   }
   const isProbed = recipe.methods.includes("cwt-sbc");
   // One pass to chunk; then the whole rationale and one removal per medium chunk.
-  const probingSeconds = isProbed ? passSeconds * (1 + recipe.chunk.count) : 0;
+  const probingSeconds = isProbed ? passSeconds * (1 + (recipe.probe.chunks ?? recipe.chunk.count)) : 0;
   const perMethod = Object.values(methods).map(
     (method) => method.trainingSeconds + method.searchSeconds + method.evaluationSeconds,
   );

@@ -52,6 +52,14 @@ describe("lost answers", () => {
     ]);
   });
 
+  it("of a text that was cut off are no answers, whatever could be read in it", () => {
+    const cutOff = { ...sample(1, false, 64, "4"), text: "She has 4" };
+    const said = { ...sample(2, false, 64, "4"), text: "She has 4. --> 4" };
+    const samples = [sample(1, true, 10), sample(2, true, 10)];
+    const found = lostAnswers({ name: "full", samples }, { name: "stt", samples: [cutOff, said] }, options);
+    expect(found.failures).toEqual({ otherAnswer: 1, unreadable: 0, unfinished: 1 });
+  });
+
   it("group problems of the same length together", () => {
     const lengths = (tokens: number[]) => {
       const samples = tokens.map((count, i) => sample(i, true, count));

@@ -146,6 +146,8 @@ describe("train()", () => {
     await expect(student.train([[tooLong]], 0.1)).rejects.toThrow(/65 tokens does not fit the context of 64/);
     await expect(student.train([[noTarget]], 0.1)).rejects.toThrow(/at least one given and one target/);
     await expect(student.train([weighted(ragged), [noTarget]], 0.1)).rejects.toThrow(/at least one given/);
+    // By the caller's number, though batches are made by length.
+    await expect(student.score([...ragged, noTarget])).rejects.toThrow(/^sequence 5 needs/);
     for (const one of [student, untouched]) await one.train([weighted(ragged)], 0.01);
     expectSame(await stateOf(student), await stateOf(untouched));
   });

@@ -141,6 +141,15 @@ describe("runCells", () => {
     expect(started).toEqual([]);
     expect(await readdir(folder)).toEqual(["recipe.yaml"]);
   });
+
+  it("finds out before the first run that none will train the method whose budget others take", async () => {
+    const { started, start } = fakeRuns();
+    const cells = gridCells(experiment, { overrides: ["methods=[answer-only, full]"] });
+    await expect(
+      runCells(cells, { recipe, folder: join(folder, "cells"), parallel: 1, start }),
+    ).rejects.toMatchObject({ exitCode: 2, message: expect.stringContaining("the budget of cwt-sbc") });
+    expect(started).toEqual([]);
+  });
 });
 
 describe("a finished cell", () => {

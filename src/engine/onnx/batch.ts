@@ -100,7 +100,10 @@ export function countingPositions(time: number, first = 0): Tensor {
   );
 }
 
+/** Masks that were made already, up to 64 MB of them. */
 const masks = new Map<string, Tensor>();
+const mostMaskElements = 16e6;
+let maskElements = 0;
 
 /**
  * 0 where a position may look, −1e9 where it may not: [time, before + time]. Right padding needs no mask of its own.
@@ -114,8 +117,13 @@ export function causalMask(time: number, before = 0): Tensor {
     const data = new Float32Array(time * width);
     for (let row = 0; row < time; row++) data.fill(-1e9, row * width + before + row + 1, (row + 1) * width);
     mask = new Tensor("float32", data, [time, width]);
-    if (masks.size >= 64) masks.clear();
-    masks.set(key, mask);
+    maskElements += data.length;
+    if (maskElements > mostMaskElements) {
+      masks.clear();
+      maskElements = data.length;
+    }
+    if (data.length <= mostMaskElements) masks.set(key, mask);
+    else maskElements = 0;
   }
   return mask;
 }

@@ -88,9 +88,12 @@ export class Decoder {
     const generations: Generation[] = prompts.map(() => ({ tokens: [], stopped: false }));
     if (options.maxNewTokens < 1) return generations;
     const { contextLength } = this.family.shape;
+    const isPair = isEncoderDecoder(this.family);
     const length = ({ prompt, context }: (typeof prompts)[number]) => prompt.length + context.length;
     prompts.forEach((prompt, i) => {
       if (length(prompt) === 0) throw new RangeError(`prompt ${i} is empty`);
+      if (isPair && prompt.prompt.length === 0)
+        throw new RangeError(`prompt ${i} has nothing for the encoder`);
       if (length(prompt) >= contextLength) {
         throw new RangeError(`prompt ${i} has ${length(prompt)} tokens; the context holds ${contextLength}`);
       }

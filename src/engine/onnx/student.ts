@@ -22,7 +22,7 @@ import type {
   TokenSequence,
   WeightedSequence,
 } from "../engine.ts";
-import { sequenceLength } from "./batch.ts";
+import { checkSequence, sequenceLength } from "./batch.ts";
 import { Decoder } from "./decoding.ts";
 import { type LoadedModel, loadModel } from "./load.ts";
 import { dataOf, makeParameterStore, type ParameterStore } from "./parameters.ts";
@@ -108,7 +108,7 @@ export class OnnxStudent implements InspectableStudent {
     microBatches: readonly (readonly WeightedSequence[])[],
     learningRate: number,
   ): Promise<StepReport> {
-    for (const batch of microBatches) this.checkLengths(batch);
+    this.checkSequences(microBatches.flat());
     const report = await this.training().train(microBatches, learningRate);
     this.count.trainingSteps += 1;
     return report;
@@ -118,7 +118,7 @@ export class OnnxStudent implements InspectableStudent {
     batch: readonly WeightedSequence[],
     factors?: readonly Float32Array[],
   ): Promise<Map<string, Float32Array>> {
-    this.checkLengths(batch);
+    this.checkSequences(batch);
     return await this.training().gradients(batch, factors);
   }
 
@@ -148,7 +148,7 @@ export class OnnxStudent implements InspectableStudent {
   }
 
   async score(sequences: readonly TokenSequence[], options?: ScoreOptions): Promise<SequenceScore[]> {
-    this.checkLengths(sequences);
+    this.checkSequences(sequences);
     return await this.scorer.score(sequences, options);
   }
 
@@ -243,9 +243,13 @@ export class OnnxStudent implements InspectableStudent {
     }));
   }
 
-  private checkLengths(sequences: readonly TokenSequence[]): void {
+  /** Here, where sequences have the caller's numbers: batches are made of similar lengths. */
+  private checkSequences(sequences: readonly TokenSequence[]): void {
     const { contextLength } = this.family.shape;
-    for (const sequence of sequences) {
+    const isPair = isEncoderDecoder(this.family);
+    for (const [index, sequence] of sequences.entries()) {
+      const { prompt, context, target } = sequence;
+      checkSequence(isPair ? prompt.length : prompt.length + context.length, target.length, index);
       const length = sequenceLength(sequence);
       if (length > contextLength) {
         throw new RangeError(`a sequence of ${length} tokens does not fit the context of ${contextLength}`);
