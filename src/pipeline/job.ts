@@ -58,12 +58,9 @@ export async function writeTrainingJob(
     };
     await trainStage(planning, outcome.data, outcome.base, plan, upstream);
     const lines = await scratch.readJsonLines<TrainMetrics>("metrics", `${method}.jsonl`);
-    const written = await writer.finish(
-      lines.map(({ epoch, stage }) => ({ epoch, stage: stageNumber(stage) })),
-    );
-    // Tokenizer and skipthink.json wait for the weights.
+    // Tokenizer and skipthink.json wait for the weights. job.json comes last, so a folder that has one is whole.
     await cp(scratch.student(method), join(folder, "student"), { recursive: true });
-    return written;
+    return await writer.finish(lines.map(({ epoch, stage }) => ({ epoch, stage: stageNumber(stage) })));
   } finally {
     await rm(scratch.path, { recursive: true, force: true });
   }

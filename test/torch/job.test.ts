@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
+import { JobWriter } from "../../src/engine/torch/job-writer.ts";
 import { recipeSchema } from "../../src/pipeline/config/schema.ts";
 import { openRunFolder } from "../../src/pipeline/run-folder.ts";
 import { cli, tinyRecipe } from "../cli/run-cli.ts";
@@ -75,6 +76,23 @@ describe("skipthink train --job-only", () => {
     const job = join(folder, "cwt-ac");
     expect((await write("cwt-ac", job)).code).toBe(0);
     expect(new Set(await numbers(job, "stages"))).toEqual(new Set([-1, 1, 2, 3, 4]));
+    // With the model's own settings, as after a training here.
+    const path = join(job, "student", "generation_config.json");
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({
+      bos_token_id: expect.any(Number) as number,
+      suppress_tokens: expect.any(Array) as number[],
+    });
+  });
+
+  it("writes job.json when everything else is there", async () => {
+    const job = join(folder, "whole");
+    const finish = vi.spyOn(JobWriter.prototype, "finish").mockImplementation(async () => {
+      expect(await readdir(join(job, "student"))).toContain("skipthink.json");
+      throw new Error("nothing is left to copy");
+    });
+    const { code, stderr } = await write("full", job);
+    finish.mockRestore();
+    expect([code, stderr]).toEqual([1, expect.stringContaining("nothing is left to copy")]);
   });
 
   it("refuses a plan that depends on the student, a second job in one folder, and two methods", async () => {

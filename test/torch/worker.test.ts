@@ -1,7 +1,18 @@
 /** What is said when the worker's processes end by themselves. Needs no torch: scripts stand in for Python. */
-import { expect, it } from "vitest";
+import { mkdir, readdir } from "node:fs/promises";
+import { Server } from "node:net";
+import { join } from "node:path";
+import { afterEach, expect, it, vi } from "vitest";
+import { setupCommand } from "../../src/engine/torch/python.ts";
 import { TorchWorker, type WorkerOptions } from "../../src/engine/torch/worker.ts";
+import { temporaryFolder } from "../engine/tiny-student.ts";
 import { standIn } from "./stand-in.ts";
+import { requestOfEndingWorker } from "./worker-process.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 const options: WorkerOptions = { processes: 2, device: "cpu", threads: 1, torchrunArguments: [] };
 
@@ -13,7 +24,7 @@ async function endOf(script: string, given: Partial<WorkerOptions> = {}): Promis
 /** A rank's note, in the folder that follows --notes. */
 const note = (rank: number, time: number, message: string, consequence: boolean): string => {
   const text = JSON.stringify({ rank, time, message, remedy: null, consequence });
-  return `echo '${text}' > "$notes/error-rank-${rank}.json"`;
+  return `echo '${text.replaceAll("'", "'\\''")}' > "$notes/error-rank-${rank}.json"`;
 };
 const findNotes = 'while [ "$1" != --notes ]; do shift; done; notes=$2';
 /** torchrun's last words, shortened: first the ranks that it ended itself. */
@@ -61,4 +72,50 @@ it("ends with the last line of what the processes said, and passes arguments on 
   expect((told as Error).message).toContain(
     "-m torch.distributed.run --nproc-per-node=2 --nnodes=2 --node-rank=0 -m skipthink_torch --serve ",
   );
+});
+
+it("waits for the cause after a reply that is none, though nothing else keeps the process alive", async () => {
+  const temporary = await temporaryFolder();
+  const message = "RuntimeError: Connection closed by peer";
+  const reply = { error: { rank: 0, time: 3, message, remedy: null, consequence: true } };
+  const { code, stdout } = await requestOfEndingWorker(
+    { reply, last: "the cause", milliseconds: 300 },
+    temporary,
+  );
+  expect([code, stdout]).toEqual([0, "the PyTorch worker ended with code 1: the cause\n"]);
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+it("tells a Python without torch what to install, though its rank left a note", async () => {
+  const message = "ModuleNotFoundError: No module named 'torch'";
+  const script = [findNotes, note(0, 3, message, false), `echo "${message}" >&2; exit 1`];
+  expect(await endOf(script.join("\n"), { processes: 1 })).toMatchObject({
+    message: 'Python has no package "torch"',
+    remedy: `Install it with: ${setupCommand}`,
+  });
+});
+
+it("refuses a temporary folder whose sockets the system would cut, and leaves nothing behind", async () => {
+  const temporary = join(await temporaryFolder(), "long".repeat(20));
+  await mkdir(temporary);
+  const environment = await standIn("exit 3");
+  vi.stubEnv("TMPDIR", temporary);
+  const error: unknown = await TorchWorker.start({ ...options, environment }).catch((reason) => reason);
+  expect(error).toMatchObject({
+    message: expect.stringContaining("TMPDIR") as string,
+    remedy: expect.stringMatching(/TMPDIR.*short/) as string,
+  });
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+it("leaves no folder behind when it cannot listen", async () => {
+  const temporary = await temporaryFolder();
+  const environment = await standIn("exit 3");
+  vi.stubEnv("TMPDIR", temporary);
+  vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server) {
+    process.nextTick(() => this.emit("error", new Error("no sockets here")));
+    return this;
+  });
+  await expect(TorchWorker.start({ ...options, environment })).rejects.toThrow("no sockets here");
+  expect(await readdir(temporary)).toEqual([]);
 });

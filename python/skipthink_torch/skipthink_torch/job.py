@@ -3,7 +3,8 @@ Job folders: what is to be trained, decided and written by skipthink, read here 
 
     job.json              format, settings, and type and length of each array
     model/                the student to start from, Hugging Face layout
-    student/              files that belong to the finished student (tokenizer, skipthink.json); its weights are written here
+    student/              files that belong to the finished student (tokenizer, generation_config.json, skipthink.json); its
+                          weights are written here
     <array>.bin           little-endian arrays (offsets as float64, which is exact up to 2^53):
       tokens              the tokens of every item, one after the other: prompt, context, target
       items               where each item begins, and the end                          [items + 1]

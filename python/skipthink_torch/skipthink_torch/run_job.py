@@ -73,7 +73,8 @@ def run_job(folder: Path, ranks: Ranks) -> int:
                 f"stopped at step {position['step']}; a checkpoint is saved, the same command goes on"
             )
             return _INTERRUPTED
-    save_model(runner, job.student)
+    # The planned one has the tokens that are never written.
+    save_model(runner, job.student, keep_generation_config=True)
     metrics.say(f"done: {job.student}")
     return 0
 

@@ -85,10 +85,12 @@ def _as(like: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
     return full.clone()
 
 
-def save_model(runner: Runner, folder: Path) -> None:
+def save_model(runner: Runner, folder: Path, keep_generation_config: bool = False) -> None:
     """
     Writes a model folder in Hugging Face layout; config.json takes its place last. With LoRA the adapters are merged in, and
     lie in `adapter/` by themselves, as PEFT writes them. Called by all ranks.
+
+    keep_generation_config: one that is in the folder stays, instead of that of the model that the training began with
     """
     weights = folder / "model.safetensors"
     lora = runner.student.lora
@@ -111,7 +113,8 @@ def save_model(runner: Runner, folder: Path) -> None:
             if other != weights:
                 other.unlink()
         generation = runner.student.folder / "generation_config.json"
-        if generation.is_file():
+        kept = keep_generation_config and (folder / generation.name).is_file()
+        if generation.is_file() and not kept:
             write_text(folder / generation.name, generation.read_text("utf-8"))
         write_text(folder / "config.json", json.dumps(config_of(runner.student), indent=2) + "\n")
     if lora is not None:

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from skipthink_torch.decoding import GenerateOptions, Prompt, generate
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.job import Job
 from skipthink_torch.ranks import Ranks
-from skipthink_torch.run_job import Stop
+from skipthink_torch.run_job import Stop, run_job
 from skipthink_torch.scoring import score
+from skipthink_torch.state import save_model
 from skipthink_torch.student import Compute, load_student
 from skipthink_torch.training import AdamWOptions, Runner
 
@@ -266,3 +268,18 @@ def test_reading_holds_no_more_of_a_large_job(make_job: Any) -> None:
     assert tokens == items * length
     # Without giving pages back all 146 MB would be resident.
     assert peak - before < megabytes / 2
+
+
+def test_a_job_keeps_what_was_planned_for_generation(make_job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_job("job", steps=1)
+    monkeypatch.setattr("skipthink_torch.run_job.Stop", lambda: SimpleNamespace(requested=False))
+    planned = folder / "student" / "generation_config.json"
+    planned.write_text('{"suppress_tokens": [3, 17]}', "utf-8")
+    ranks = Ranks(0, 1, torch.device("cpu"))
+    # A second start of a finished job finds its student there.
+    for _ in range(2):
+        assert run_job(folder, ranks) == 0
+        assert json.loads(planned.read_text("utf-8")) == {"suppress_tokens": [3, 17]}
+    # Elsewhere the model's own settings go with it, over those of an earlier student.
+    save_model(runner(folder / "model"), folder / "student")
+    assert planned.read_bytes() == (folder / "model" / planned.name).read_bytes()

@@ -4,6 +4,7 @@
  * described in python/skipthink_torch/skipthink_torch/job.py.
  */
 import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
 import { cp, mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFully } from "../../tensor/atomic-file.ts";
@@ -70,6 +71,7 @@ class ArrayFile {
   private readonly path: string;
   private readonly buffer = Buffer.alloc(bufferedBytes);
   private used = 0;
+  private readonly hash = createHash("sha256");
   private handle: Awaited<ReturnType<typeof open>> | undefined;
 
   constructor(path: string, type: ArrayType) {
@@ -90,15 +92,19 @@ class ArrayFile {
     this.length += values.length;
   }
 
-  async close(): Promise<void> {
+  /** @returns SHA-256 of the file's bytes */
+  async close(): Promise<string> {
     await this.flush();
     await this.handle!.sync();
     await this.handle!.close();
+    return this.hash.digest("hex");
   }
 
   private async flush(): Promise<void> {
     this.handle ??= await open(this.path, "w");
-    await writeFully(this.handle, this.buffer.subarray(0, this.used));
+    const bytes = this.buffer.subarray(0, this.used);
+    this.hash.update(bytes);
+    await writeFully(this.handle, bytes);
     this.used = 0;
   }
 }
@@ -119,6 +125,11 @@ export class JobWriter {
   constructor(folder: string, settings: JobSettings) {
     this.folder = folder;
     this.settings = settings;
+  }
+
+  /** The student to start from, in the job. */
+  get model(): string {
+    return join(this.folder, "model");
   }
 
   /**
@@ -143,8 +154,8 @@ export class JobWriter {
       options.seed ?? 0,
     );
     const lora = await torchLora(modelFolder, rows, options);
-    // The folder is to be copied to other machines, so it holds the model itself.
-    await cp(modelFolder, join(this.folder, "model"), { recursive: true });
+    // The folder is to be copied to other machines, so it holds the model itself, not the links of the hub's cache.
+    await cp(modelFolder, this.model, { recursive: true, dereference: true });
     const optimizer: OptimizerOptions = { ...defaultOptimizer, ...options.optimizer };
     this.description = { kind: "train", rows, optimizer, ...(lora === undefined ? {} : { lora: lora.plan }) };
     this.file("tokens", rows <= 0x1_0000 ? "uint16" : "int32");
@@ -182,19 +193,16 @@ export class JobWriter {
     await this.append("steps", [this.microBatches]);
     await this.append("microBatches", [this.sequences]);
     const arrays: Record<string, { type: ArrayType; length: number }> = {};
+    const digests: string[] = [];
     for (const [name, file] of this.files) {
-      await file.close();
+      digests.push(await file.close());
       arrays[name] = { type: file.type, length: file.length };
     }
     const { compute, checkpointEverySteps, keepCheckpoints, threads } = this.settings;
     const job = { ...this.description, compute, checkpointEverySteps, keepCheckpoints, threads, arrays };
     // Tells checkpoints of this plan from those of another one in a folder that was written again.
-    const items = [...this.known.keys()].join("");
-    const id = createHash("sha256")
-      .update(JSON.stringify(job))
-      .update(items, "latin1")
-      .digest("hex")
-      .slice(0, 16);
+    const told = JSON.stringify([job, digests, await modelDigests(this.model)]);
+    const id = createHash("sha256").update(told).digest("hex").slice(0, 16);
     const text = JSON.stringify({ format: formatVersion, id, ...job }, null, 2);
     await writeFile(join(this.folder, "job.json"), `${text}\n`);
     return {
@@ -232,6 +240,18 @@ export class JobWriter {
   private append(name: string, values: ArrayLike<number>): Promise<void> {
     return this.files.get(name)!.append(values);
   }
+}
+
+/** SHA-256 of the config and of each file of weights, by name. */
+async function modelDigests(folder: string): Promise<[name: string, digest: string][]> {
+  const names = (await readdir(folder)).filter((name) => /^config\.json$|\.(safetensors|bin)$/.test(name));
+  const digests: [string, string][] = [];
+  for (const name of names.sort()) {
+    const hash = createHash("sha256");
+    for await (const bytes of createReadStream(join(folder, name))) hash.update(bytes as Buffer);
+    digests.push([name, hash.digest("hex")]);
+  }
+  return digests;
 }
 
 /** An engine that trains nothing and writes a job. @param capabilities of the student that the job will train */
@@ -272,7 +292,12 @@ export function jobEngine(writer: JobWriter, capabilities: StudentCapabilities):
         },
         score: refuse("search chunks"),
         generate: refuse("measure the dev split"),
-        saveModel: async () => undefined,
+        // The weights come from the job; how the model generates is decided already.
+        async saveModel(folder): Promise<void> {
+          const name = "generation_config.json";
+          const source = join(writer.model, name);
+          if (existsSync(source)) await cp(source, join(folder, name));
+        },
         saveCheckpoint: async () => undefined,
         loadCheckpoint: async () => undefined,
         close: async () => undefined,

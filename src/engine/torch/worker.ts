@@ -39,6 +39,8 @@ interface Pending {
   onEvent: ((message: Record<string, unknown>) => void) | undefined;
 }
 
+/** What a Unix socket's path may have, on macOS; Linux allows a few more. Node cuts longer ones without a word. */
+const socketPathBytes = 103;
 /** What is kept of the processes' messages, for the error. */
 const keptOutput = 64 * 1024;
 const resumeRemedy =
@@ -80,9 +82,9 @@ export class TorchWorker {
   static async start(options: WorkerOptions): Promise<TorchWorker> {
     // Only this user can open the folder, hence the socket.
     const folder = await mkdtemp(join(tmpdir(), "skipthink-torch-"));
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen(join(folder, "socket"), resolve);
+    const server = await listening(join(folder, "socket")).catch((error: unknown) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
     });
     const worker = new TorchWorker(folder, server, options);
     try {
@@ -104,8 +106,7 @@ export class TorchWorker {
     if (this.pending !== undefined) throw new Error("a student is not safe for concurrent calls");
     return await new Promise<Frame>((resolve, reject) => {
       this.pending = { resolve, reject, onEvent };
-      this.child.ref();
-      this.socket!.ref();
+      this.busy();
       for (const part of encodeFrame(message, arrays)) this.socket!.write(part);
     });
   }
@@ -116,7 +117,7 @@ export class TorchWorker {
     this.socket?.end();
     this.server.close();
     if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) {
-      this.child.ref();
+      this.busy();
       const timer = setTimeout(() => this.kill(), this.socket === undefined ? 0 : 5000);
       await new Promise<void>((resolve) => this.child.once("close", () => resolve()));
       clearTimeout(timer);
@@ -150,13 +151,20 @@ export class TorchWorker {
       pending.onEvent?.(frame.message);
       return;
     }
+    const note = frame.message.error as ErrorNote | undefined;
+    // The cause comes with the end of the processes, which is waited for.
+    if (note?.consequence) return;
     this.pending = undefined;
     this.idle();
-    const note = frame.message.error as ErrorNote | undefined;
     if (note === undefined) pending.resolve(frame);
-    else if (note.consequence)
-      this.pending = pending; // the cause comes with the end of the processes
     else pending.reject(noteError(note));
+  }
+
+  /** Keeps skipthink's process alive until the reply, or the end of the processes and all they say. */
+  private busy(): void {
+    this.child.ref();
+    (this.child.stderr as unknown as Socket).ref();
+    this.socket?.ref();
   }
 
   /** A worker that waits does not keep skipthink's process alive. */
@@ -179,11 +187,7 @@ export class TorchWorker {
     const cause = notes.find(({ consequence }) => !consequence);
     if (cause !== undefined) return noteError(cause);
     const lacks = missingModule(this.stderr);
-    if (lacks !== undefined) {
-      return new SkipthinkError(`Python has no package "${lacks}"`, {
-        remedy: `Install it with: ${setupCommand}`,
-      });
-    }
+    if (lacks !== undefined) return missingError(lacks);
     // torchrun: "exitcode  : -9 (pid: 123)" of the first rank that failed; those it ended itself stand before that.
     const rootCause = this.stderr.slice(Math.max(0, this.stderr.lastIndexOf("Root Cause")));
     const killed = rootCause.match(/rank\s*:\s*(\d+)[^\n]*\n\s*exitcode\s*:\s*-(\d+)/);
@@ -209,7 +213,31 @@ export class TorchWorker {
   }
 }
 
+/** A server on the socket. @throws SkipthinkError for a path that no socket can have */
+async function listening(path: string): Promise<Server> {
+  const length = Buffer.byteLength(path);
+  if (length > socketPathBytes) {
+    throw new SkipthinkError(
+      `the folder for temporary files (TMPDIR) is too long: ${path} has ${length} bytes, a socket's path at most ${socketPathBytes}`,
+      { remedy: "Set TMPDIR to a shorter folder: TMPDIR=/tmp" },
+    );
+  }
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(path, resolve);
+  });
+  return server;
+}
+
+function missingError(name: string): SkipthinkError {
+  return new SkipthinkError(`Python has no package "${name}"`, {
+    remedy: `Install it with: ${setupCommand}`,
+  });
+}
+
 function noteError({ rank, message, remedy }: ErrorNote): SkipthinkError {
+  const lacks = missingModule(message);
+  if (lacks !== undefined) return missingError(lacks);
   return new SkipthinkError(`PyTorch worker, rank ${rank}: ${message}`, { remedy: remedy ?? resumeRemedy });
 }
 
