@@ -2,12 +2,11 @@
  * What a cell's results were made from: the contents of its data files and of its student's folder, noted in a file beside the
  * cell's folder when its run ends. The recipe names paths only, and a file may be changed in place.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Recipe } from "../pipeline/config/schema.ts";
+import { contentHash } from "../pipeline/content-hash.ts";
 import { hashOf, RunFolder } from "../pipeline/run-folder.ts";
 import { resolveModelFolder } from "../pipeline/stages/student.ts";
 import { hubFolder, isHubModel } from "../students/hub.ts";
@@ -133,13 +132,6 @@ async function hashFile(path: string, known: KnownHashes): Promise<string | unde
   else if ((await first.hash) === (await hash)) first.stamp = stamp;
   else throw changedMeanwhile(path);
   return await hash;
-}
-
-/** As the data stage of a run makes it. */
-async function contentHash(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  return hash.digest("hex").slice(0, 16);
 }
 
 function changedMeanwhile(what: string): SkipthinkError {

@@ -1,12 +1,7 @@
 /** `teach` in a process of its own, so that it can be killed. Only its part of src is compiled. */
-import { execFile, spawn } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
-
-const root = resolve(import.meta.dirname, "../..");
-/** Below node_modules, so that packages are found and git looks away. */
-const built = join(root, "node_modules/.cache/skipthink-teach");
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { compilePart } from "../compiled-part.ts";
 
 const main = `
 import { readFileSync } from "node:fs";
@@ -17,30 +12,10 @@ const { incomplete } = await teach(teachSchema.parse(JSON.parse(readFileSync(con
 if (incomplete !== undefined) throw incomplete;
 `;
 
+let built: string;
+
 export async function buildTeach(): Promise<void> {
-  await rm(built, { recursive: true, force: true });
-  await mkdir(built, { recursive: true });
-  await writeFile(join(built, "package.json"), '{"type": "module"}');
-  await writeFile(join(built, "main.js"), main);
-  await writeFile(
-    join(built, "tsconfig.json"),
-    JSON.stringify({
-      extends: join(root, "tsconfig.json"),
-      compilerOptions: {
-        noEmit: false,
-        noCheck: true,
-        declaration: false,
-        sourceMap: false,
-        rootDir: join(root, "src"),
-        outDir: join(built, "out"),
-        types: [],
-      },
-      include: [],
-      files: [join(root, "src/teacher/teach.ts")],
-    }),
-  );
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  await promisify(execFile)(process.execPath, [compiler, "-p", join(built, "tsconfig.json")]);
+  built = await compilePart("skipthink-teach", "src/teacher/teach.ts", { "main.js": main });
 }
 
 /** @param kill asked every few milliseconds; once true the process gets SIGKILL */

@@ -1,13 +1,8 @@
 /** A worker's owner in a process of its own, which nothing but the worker keeps alive. Only its part of src is compiled. */
-import { execFile, spawn } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { compilePart } from "../compiled-part.ts";
 import { standIn } from "./stand-in.ts";
-
-const root = resolve(import.meta.dirname, "../..");
-/** Below node_modules, so that packages are found and git looks away. */
-const built = join(root, "node_modules/.cache/skipthink-worker");
 
 const owner = `
 import { TorchWorker } from "./out/engine/torch/worker.js";
@@ -37,33 +32,6 @@ socket.once("data", () => {
 });
 `;
 
-async function build(): Promise<void> {
-  await rm(built, { recursive: true, force: true });
-  await mkdir(built, { recursive: true });
-  await writeFile(join(built, "package.json"), '{"type": "module"}');
-  await writeFile(join(built, "owner.js"), owner);
-  await writeFile(join(built, "answering.js"), answering);
-  await writeFile(
-    join(built, "tsconfig.json"),
-    JSON.stringify({
-      extends: join(root, "tsconfig.json"),
-      compilerOptions: {
-        noEmit: false,
-        noCheck: true,
-        declaration: false,
-        sourceMap: false,
-        rootDir: join(root, "src"),
-        outDir: join(built, "out"),
-        types: [],
-      },
-      include: [],
-      files: [join(root, "src/engine/torch/worker.ts")],
-    }),
-  );
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  await promisify(execFile)(process.execPath, [compiler, "-p", join(built, "tsconfig.json")]);
-}
-
 /**
  * One request to a worker that replies and then ends.
  *
@@ -74,7 +42,10 @@ export async function requestOfEndingWorker(
   worker: { reply: Record<string, unknown>; last: string; milliseconds: number },
   temporary: string,
 ): Promise<{ code: number | null; stdout: string }> {
-  await build();
+  const built = await compilePart("skipthink-worker", "src/engine/torch/worker.ts", {
+    "owner.js": owner,
+    "answering.js": answering,
+  });
   const environment = await standIn(`exec "${process.execPath}" "${join(built, "answering.js")}" "$@"`);
   const child = spawn(process.execPath, [join(built, "owner.js")], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,6 +1,5 @@
 /** First stage: the problems and rationales of the run, generated or read from the user's files, written as JSONL. */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { loadDataset } from "../../rationale/dataset.ts";
 import { readRationales, writeRationales } from "../../rationale/rationale.ts";
 import { normalizeGold } from "../../tasks/answers/answers.ts";
@@ -10,6 +9,7 @@ import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
 import { checkRegularFile } from "../../tasks/read/table.ts";
 import { recordOfTrainFile, type TeacherRecord } from "../../teacher/record.ts";
 import { inputError } from "../../util/errors.ts";
+import { contentHash } from "../content-hash.ts";
 import type { RunContext, RunData } from "../context.ts";
 import { runStage } from "../run-folder.ts";
 
@@ -100,9 +100,7 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
       );
     }
     await checkRegularFile(path);
-    const hash = createHash("sha256");
-    for await (const part of createReadStream(path)) hash.update(part as Buffer);
-    hashes[path] = hash.digest("hex").slice(0, 16);
+    hashes[path] = await contentHash(path);
   }
   return hashes;
 }
