@@ -14,6 +14,10 @@ export interface BenchShape {
   layers: number;
   width: number;
   heads: number;
+  /** A quarter of `heads` unless given. */
+  keyValueHeads?: number;
+  /** Width of the feed-forward layer: 4 times `width` unless given. */
+  inner?: number;
   vocabularySize: number;
   /** Sequences per batch. */
   rows: number;
@@ -24,6 +28,19 @@ export interface BenchShape {
 }
 
 export const shapes: readonly BenchShape[] = [
+  // models/base, as the demo and the study train it
+  {
+    name: "base",
+    family: "qwen2",
+    layers: 5,
+    width: 160,
+    heads: 5,
+    keyValueHeads: 5,
+    inner: 432,
+    vocabularySize: 1536,
+    rows: 4,
+    time: 256,
+  },
   { name: "4m", family: "gpt2", layers: 4, width: 256, heads: 4, vocabularySize: 4096, rows: 16, time: 128 },
   { name: "14m", family: "gpt2", layers: 6, width: 384, heads: 6, vocabularySize: 8192, rows: 8, time: 256 },
   {
@@ -62,8 +79,9 @@ export function configOf(shape: BenchShape): Record<string, unknown> {
   const { layers, width, heads, vocabularySize, time } = shape;
   const common = { layers, width, heads, vocabularySize, contextLength: time + 1, endOfText: 0 };
   if (shape.family === "gpt2") return newGpt2Config(common);
-  // A quarter as many key-value heads and biases on queries, keys and values: Qwen2.
-  const llama = newLlamaConfig({ ...common, inner: 4 * width, keyValueHeads: heads / 4 });
+  // Fewer key-value heads and biases on queries, keys and values: Qwen2.
+  const { inner = 4 * width, keyValueHeads = heads / 4 } = shape;
+  const llama = newLlamaConfig({ ...common, inner, keyValueHeads });
   return { ...llama, model_type: "qwen2", architectures: ["Qwen2ForCausalLM"], use_sliding_window: false };
 }
 

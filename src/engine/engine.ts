@@ -58,6 +58,17 @@ export interface SequenceScore {
   alsoLogProbabilities: Float32Array[];
   /** With `ScoreOptions.alternatives`: the most likely token other than target[i] (ties: lowest id). [target length] */
   alternatives?: Int32Array;
+  /** With `ScoreOptions.keepReadings`, where the engine keeps them. */
+  reading?: Reading;
+}
+
+/**
+ * What a student has made of the tokens of a sequence (their keys and values), for others that begin alike to go on from. Opaque to
+ * all but the student that made it; void when its weights change: then all is read again.
+ */
+export interface Reading {
+  /** Tokens read. */
+  readonly length: number;
 }
 
 export interface ScoreOptions {
@@ -66,6 +77,10 @@ export interface ScoreOptions {
   alternatives?: boolean;
   /** Upper bound on padded tokens per forward pass. */
   maxTokensPerBatch?: number;
+  /** Return a reading of each sequence. It takes `StudentCapabilities.readingBytesPerToken` as long as the caller holds it. */
+  keepReadings?: boolean;
+  /** For each sequence what to go on from: the tokens with which both begin are not read again. Scores agree up to rounding. */
+  goOnFrom?: readonly (Reading | undefined)[];
 }
 
 export interface GenerateOptions {
@@ -107,6 +122,8 @@ export interface StudentCapabilities {
   contextLength: number;
   vocabularySize: number;
   encoderDecoder: boolean;
+  /** Memory that a reading takes; not there where the engine keeps none, and the options for readings do nothing. */
+  readingBytesPerToken?: number;
 }
 
 /** A student that is open for work. Not safe for concurrent calls. */

@@ -122,8 +122,9 @@ async function measureAndSum(
   // Scoring and decoding come first: training changes the weights, and constants would be packed again.
   const scoring = await measureScoring(student, base);
   const decoding = await measureDecoding(student, data, base, recipe.evaluate.batchSize);
-  const scoredTokens = sum(base.encoded.map(({ question, steps }) => question.length + steps.flat().length));
-  const passSeconds = scoredTokens * scoring;
+  const questionTokens = sum(base.encoded.map(({ question }) => question.length));
+  const textTokens = sum(base.encoded.map(({ steps }) => steps.flat().length));
+  const passSeconds = (questionTokens + textTokens) * scoring;
 
   const plans = recipe.methods.map((name) => ({ name, ...planOf(context, base, name) }));
   await warmUp(
@@ -163,8 +164,12 @@ async function measureAndSum(
     delete (methods[name] as Partial<typeof use>).paddedTokens;
   }
   const isProbed = recipe.methods.includes("cwt-sbc");
-  // One pass to chunk; then the whole rationale and one removal per medium chunk.
-  const probingSeconds = isProbed ? passSeconds * (1 + (recipe.probe.chunks ?? recipe.chunk.count)) : 0;
+  // One pass to chunk; one over the whole rationales; then one removal per medium chunk. Going on from readings, half of a text is read
+  // for each, and to carry along what was read before costs about as much again.
+  const goesOn = student.capabilities().readingBytesPerToken !== undefined;
+  const removalSeconds = goesOn ? textTokens * scoring : passSeconds;
+  const removals = Math.max(0, (recipe.probe.chunks ?? recipe.chunk.count) - 1);
+  const probingSeconds = isProbed ? 2 * passSeconds + removals * removalSeconds : 0;
   const perMethod = Object.values(methods).map(
     (method) => method.trainingSeconds + method.searchSeconds + method.evaluationSeconds,
   );

@@ -4,7 +4,7 @@ import { add, divide, exponential, maximum, multiply, subtract } from "../../gra
 import { concatenate, reshape, transpose } from "../../graph/operators/layout.ts";
 import { matmul } from "../../graph/operators/matmul.ts";
 import { aboveFloor, attention } from "../../graph/operators/neural.ts";
-import { reduceMaxLast, reduceSum } from "../../graph/operators/reduce.ts";
+import { reduceMaxLast, reduceSum, unsqueeze } from "../../graph/operators/reduce.ts";
 import type { Dimension } from "../../graph/shape.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
 
@@ -43,6 +43,48 @@ export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, optio
   return (_layer: number, q: Value, k: Value, v: Value): Value => {
     const [keys, values] = [perQueryHead(shape, k), perQueryHead(shape, v)];
     const product = attention(toHeads(q), toHeads(keys), toHeads(values), mask, scale);
+    return joinHeads(shape, product, q.shape[0]!);
+  };
+}
+
+/** Keys and values that each row has from tokens read before: [batch, key-value heads, before, head width] per layer. */
+export function earlierInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
+  const input = (part: string) => (_: unknown, layer: number) =>
+    graph.input(`past.${layer}.${part}`, "float32", ["batch", keyValueHeads, "before", headWidth]);
+  return {
+    keys: Array.from({ length: layers }, input("key")),
+    values: Array.from({ length: layers }, input("value")),
+  };
+}
+
+/**
+ * Attention of the tokens [batch, time] that follow what each row has read before: over that and themselves.
+ * @param mask [batch, 1, time, before and time], additive
+ * @param keep the new keys and values are outputs, [batch, key-value heads, time, head width]
+ */
+export function continuedAttention(
+  shape: FamilyShape,
+  ids: Value,
+  earlier: ReturnType<typeof earlierInputs>,
+  mask: Value,
+  keep: boolean,
+) {
+  const { graph } = ids;
+  const { keyValueHeads, headWidth } = shape;
+  const toHeads = headLayout(shape, ids);
+  const toKeyValueHeads = headLayout({ ...shape, heads: keyValueHeads }, ids);
+  const [batch] = ids.shape as [string];
+  const all = [batch, keyValueHeads, "all", headWidth];
+  const join = (before: Value, own: Value): Value =>
+    perQueryHeadOf(
+      shape,
+      graph.apply("Concat", [before, own], { axis: 2 }, [{ dtype: "float32", shape: all }])[0]!,
+    );
+  return (layer: number, q: Value, k: Value, v: Value): Value => {
+    const [key, value] = [toKeyValueHeads(k), toKeyValueHeads(v)];
+    if (keep) outputNewKeys(graph, layer, key, value);
+    const [keys, values] = [join(earlier.keys[layer]!, key), join(earlier.values[layer]!, value)];
+    const product = attention(toHeads(q), keys, values, mask, 1 / Math.sqrt(headWidth));
     return joinHeads(shape, product, q.shape[0]!);
   };
 }
@@ -106,6 +148,15 @@ function perQueryHead({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value
   return reshape(repeated, [-1, heads * headWidth], [rows, heads * headWidth]);
 }
 
+/** The same for heads that stand side by side already: [batch, key-value heads, time, head width]. */
+function perQueryHeadOf({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value): Value {
+  const groups = heads / keyValueHeads;
+  if (groups === 1) return x;
+  const [batch, , time] = x.shape;
+  const repeated = concatenate(Array<Value>(groups).fill(unsqueeze(x, [2])), 2);
+  return reshape(repeated, [0, heads, -1, headWidth], [batch!, heads, time!, headWidth]);
+}
+
 /** Reshape to a shape that is known at run time; `shape` says what it is symbolically. */
 export function reshapeTo(x: Value, target: Value, shape: readonly (number | string)[]): Value {
   const [width] = x.shape.slice(-1);
@@ -132,7 +183,7 @@ export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
   };
 }
 
-/** Marks a layer's new keys and values [tokens, width] as outputs, for the caller to put into the cache. */
+/** Marks a layer's new keys and values as outputs, for the caller to keep. */
 export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): void {
   graph.output(k, `new.${layer}.key`);
   graph.output(v, `new.${layer}.value`);

@@ -2,10 +2,16 @@
 import type { Graph, Value } from "../../graph/graph.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { TokenSequence } from "../engine.ts";
-import { fullAttention } from "./attention.ts";
+import { continuedAttention, earlierInputs, fullAttention } from "./attention.ts";
 import { denseBatch, type SequenceBatch } from "./batch.ts";
 import { forwardPairs } from "./encoder-decoder.ts";
 import { pairBatch } from "./pair-batch.ts";
+
+/**
+ * What a row is: a sequence; a token tree (prefix-tree.ts); what follows the tokens of a reading (readings.ts), the last two for
+ * decoder-only families.
+ */
+export type Layout = "sequences" | "trees" | "continued";
 
 export interface SequenceInputs {
   targets: Value;
@@ -25,23 +31,32 @@ export function batchSequences(
 }
 
 /**
- * Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them.
- * @param options.trees rows are token trees, as src/engine/onnx/prefix-tree.ts makes them (decoder-only families)
+ * Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them, or for other layouts the files named
+ * there.
+ * @param options.keep layout "continued": keys and values are outputs too
  */
 export function forwardSequences(
   graph: Graph,
   family: StudentFamily,
   parameter: (name: string) => Value,
-  options: { trees?: boolean } = {},
+  options: { layout?: Layout; keep?: boolean } = {},
 ): SequenceInputs {
   if (isEncoderDecoder(family)) return forwardPairs(graph, family, parameter);
-  const { trees = false } = options;
+  const { layout = "sequences", keep = false } = options;
   const ids = graph.input("ids", "int32", ["batch", "time"]);
-  const positions = graph.input("positions", "int32", trees ? ["batch", "time"] : ["time"]);
-  const mask = graph.input("mask", "float32", trees ? ["batch", 1, "time", "time"] : ["time", "time"]);
+  const positions = graph.input("positions", "int32", layout === "sequences" ? ["time"] : ["batch", "time"]);
+  const maskShapes = {
+    sequences: ["time", "time"],
+    trees: ["batch", 1, "time", "time"],
+    continued: ["batch", 1, "time", "all"],
+  };
+  const mask = graph.input("mask", "float32", maskShapes[layout]);
   const supervised = graph.input("supervised", "int32", ["supervised"]);
   const targets = graph.input("targets", "int32", ["supervised"]);
-  const attend = fullAttention(family.shape, ids, mask);
+  const attend =
+    layout === "continued"
+      ? continuedAttention(family.shape, ids, earlierInputs(graph, family.shape), mask, keep)
+      : fullAttention(family.shape, ids, mask);
   // The end of the last block, head and softmax see supervised positions only: CWT supervises one chunk of a long sequence.
   const hidden = family.hidden({ graph, parameter, ids, positions, rows: supervised, attend });
   return { targets, logits: family.logits({ parameter }, hidden) };

@@ -7,9 +7,10 @@ import { argmaxLast, unsqueeze } from "../../graph/operators/reduce.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { EngineCounters, ScoreOptions, SequenceScore, TokenSequence } from "../engine.ts";
 import { lengthBatches, type SequenceBatch, sequenceLength } from "./batch.ts";
-import { batchSequences, forwardSequences, parameterInputs } from "./forward.ts";
+import { batchSequences, forwardSequences, type Layout, parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
 import { buildTrees, type TokenTree, treeBatch } from "./prefix-tree.ts";
+import { continuedBatch, continuedBatches, continueFrom, keepReadings, type Scratch } from "./readings.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 
 /** Larger batches are no faster: the scores of attention leave the caches. */
@@ -18,18 +19,25 @@ const defaultTokensPerBatch = 2048;
 const longestTree = 1024;
 /** What a token costs for each unit of the student's width, where a pair of tokens in attention costs 1. */
 const pairsPerToken = 2;
-/** What a row of a batch is: one sequence, or several that begin alike. */
-type Layout = "rows" | "trees";
 /** Subtracted from a logit, it is the smallest; far from where float32 ends. */
 const outOfReach = 1e30;
+
+/** What a session computes. */
+interface Asked {
+  layout: Layout;
+  alternatives: boolean;
+  /** Keys and values too. */
+  keep: boolean;
+}
 
 export class Scorer {
   private readonly family: StudentFamily;
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  /** By layout, with and without alternatives: every node of a graph is computed, asked for or not. */
+  /** By layout and what else is asked for: every node of a graph is computed, fetched or not. */
   private readonly sessions = new Map<string, Session>();
+  private readonly scratch: Scratch = new Map();
 
   constructor(family: StudentFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
     this.family = family;
@@ -40,7 +48,9 @@ export class Scorer {
 
   /** Scores in the order of `sequences`; inside, sequences of similar length share a run, and what they begin with is read once. */
   async score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<SequenceScore[]> {
-    const maxTokens = options.maxTokensPerBatch ?? defaultTokensPerBatch;
+    const { maxTokensPerBatch: maxTokens = defaultTokensPerBatch, keepReadings, goOnFrom } = options;
+    if (!isEncoderDecoder(this.family) && (keepReadings || goOnFrom !== undefined))
+      return await this.goOn(sequences, maxTokens, options);
     const scores: SequenceScore[] = new Array(sequences.length);
     const { alone, trees } = this.shareBeginnings(sequences, maxTokens);
     const lengths = alone.map((index) => sequenceLength(sequences[index]!));
@@ -48,7 +58,7 @@ export class Scorer {
       const indices = batch.map((i) => alone[i]!);
       const members = indices.map((index) => sequences[index]!);
       const dense = batchSequences(this.family, members, { after: true });
-      const results = await this.runBatch(dense, "rows", options);
+      const results = await this.runBatch(dense, "sequences", options);
       indices.forEach((index, row) => {
         const first = dense.offsets[row]!;
         scores[index] = readScore(sequences[index]!, (i) => first + i, results, options);
@@ -65,6 +75,34 @@ export class Scorer {
         scores[index] = readScore(sequences[index]!, (i) => places[i]!, results, options);
       });
       this.counters.scoredSequences += dense.indices.length;
+    }
+    return scores;
+  }
+
+  /** Scores of sequences that go on from readings, or leave some. */
+  private async goOn(
+    sequences: readonly TokenSequence[],
+    maxTokens: number,
+    options: ScoreOptions,
+  ): Promise<SequenceScore[]> {
+    const { family, store } = this;
+    const scores: SequenceScore[] = new Array(sequences.length);
+    const all = sequences.map((sequence, i) =>
+      continueFrom(sequence, i, options.goOnFrom?.[i], store.version),
+    );
+    for (const indices of continuedBatches(all, maxTokens)) {
+      const rows = indices.map((index) => all[index]!);
+      const dense = continuedBatch(rows, family.shape, this.scratch);
+      const results = await this.runBatch(dense, "continued", options);
+      const readings = options.keepReadings
+        ? keepReadings(rows, results, family.shape, store.version)
+        : undefined;
+      indices.forEach((index, row) => {
+        const first = dense.offsets[row]!;
+        const score = readScore(sequences[index]!, (i) => first + i, results, options);
+        scores[index] = readings === undefined ? score : { ...score, reading: readings[row]! };
+      });
+      this.counters.scoredSequences += indices.length;
     }
     return scores;
   }
@@ -88,14 +126,14 @@ export class Scorer {
   private async runBatch(
     { feeds, tokens }: Pick<SequenceBatch, "feeds" | "tokens">,
     layout: Layout,
-    { alternatives = false, alsoTokens = [] }: ScoreOptions,
+    { alternatives = false, alsoTokens = [], keepReadings: keep = false }: ScoreOptions,
   ): Promise<Record<string, Tensor>> {
-    const session = await this.session(layout, alternatives);
+    const session = await this.session({ layout, alternatives, keep });
     const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
     const results = await run(
       session,
       { ...Object.fromEntries(this.store.weights), ...feeds, alsoTokens: alsoTensor },
-      { logProbabilities: null, argmax: null, also: null, ...(alternatives ? { bestOther: null } : {}) },
+      Object.fromEntries(session.outputNames.map((name) => [name, null])),
     );
     this.counters.forwardPasses += 1;
     this.counters.scoredTokens += tokens;
@@ -107,21 +145,22 @@ export class Scorer {
     this.sessions.clear();
   }
 
-  private async session(layout: Layout, alternatives: boolean): Promise<Session> {
-    const key = `${layout}${alternatives ? " with alternatives" : ""}`;
+  private async session(asked: Asked): Promise<Session> {
+    const key = JSON.stringify(asked);
     let session = this.sessions.get(key);
     if (session === undefined) {
-      session = await createSession(this.build(layout, alternatives), "score", this.threads);
+      session = await createSession(this.build(asked), "score", this.threads);
       this.sessions.set(key, session);
     }
     return session;
   }
 
-  private build(layout: Layout, alternatives: boolean): Graph {
+  private build({ layout, alternatives, keep }: Asked): Graph {
     const graph = new Graph();
     const parameters = parameterInputs(graph, this.family);
     const { logits, targets } = forwardSequences(graph, this.family, (name) => parameters.get(name)!, {
-      trees: layout === "trees",
+      layout,
+      keep,
     });
     const alsoTokens = graph.input("alsoTokens", "int32", ["also"]);
     const logProbabilities = logSoftmax(logits);

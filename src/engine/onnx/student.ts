@@ -26,6 +26,7 @@ import { checkSequence, sequenceLength } from "./batch.ts";
 import { Decoder } from "./decoding.ts";
 import { type LoadedModel, loadModel } from "./load.ts";
 import { dataOf, makeParameterStore, type ParameterStore } from "./parameters.ts";
+import { readingBytesPerToken } from "./readings.ts";
 import { Scorer } from "./scoring.ts";
 import type { Tensor } from "./session.ts";
 import { Trainer } from "./training.ts";
@@ -97,6 +98,7 @@ export class OnnxStudent implements InspectableStudent {
       contextLength,
       vocabularySize,
       encoderDecoder,
+      ...(encoderDecoder ? {} : { readingBytesPerToken: readingBytesPerToken(this.family.shape) }),
     };
   }
 

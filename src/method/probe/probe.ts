@@ -3,7 +3,7 @@
  * what remains, and see whether the answer is still right. Runs in rounds; the trials of a round, of many rationales, go
  * through the student together.
  */
-import type { Student } from "../../engine/engine.ts";
+import type { Reading, SequenceScore, Student, TokenSequence } from "../../engine/engine.ts";
 import { inputError, SkipthinkError } from "../../util/errors.ts";
 import type { EncodedRationale } from "../items/encode.ts";
 import type { Markers } from "../items/markers.ts";
@@ -40,8 +40,9 @@ export interface ProbeOptions {
   onProgress?: (done: number) => void;
 }
 
-/** Rationales probed side by side: enough to fill batches in every round. */
+/** Rationales probed side by side: enough to fill batches in every round, and no more than their readings have room for. */
 const rationalesPerRound = 256;
+const bytesForReadings = 256e6;
 
 /** A rationale on its way through the rounds. */
 interface Probing {
@@ -52,6 +53,8 @@ interface Probing {
   whole: Judgement;
   /** Mean NLL of each chunk given the removals made so far (criterion `continuation`). */
   nll: number[];
+  /** Of the rationale as it is by now; a trial goes on from what stands before the chunk. */
+  reading: Reading | undefined;
 }
 
 /** The removal of chunk `k` (0-based), to be tried in one round. */
@@ -77,8 +80,7 @@ export async function probeRationales(
   if (!(options.maxNllRise >= 0))
     throw inputError(`maxNllRise is ${options.maxNllRise}; it must be at least 0.`, { key: "maxNllRise" });
   const results: ProbedRationale[] = [];
-  for (let start = 0; start < encoded.length; start += rationalesPerRound) {
-    const part = encoded.slice(start, start + rationalesPerRound);
+  for (const part of groups(encoded, student.capabilities().readingBytesPerToken ?? 0)) {
     const probings = await probeWhole(student, part, boundaries, markers, judge, options);
     const right = probings.filter(({ whole }) => whole.answerRight);
     for (const round of rounds(right, options.decision)) {
@@ -93,6 +95,23 @@ export async function probeRationales(
   return results;
 }
 
+/** A rationale has a reading, and one of the removal on trial. */
+function groups(encoded: readonly EncodedRationale[], bytesPerToken: number): EncodedRationale[][] {
+  const all: EncodedRationale[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const rationale of encoded) {
+    const { question, steps, answer } = rationale;
+    const own = 2 * bytesPerToken * (question.length + steps.flat().length + answer.length);
+    bytes += own;
+    if (bytes > bytesForReadings || all.at(-1)!.length === rationalesPerRound) {
+      all.push([]);
+      bytes = own;
+    }
+    all.at(-1)!.push(rationale);
+  }
+  return all;
+}
+
 /** The student's answer, and where needed its losses, with nothing removed. */
 async function probeWhole(
   student: Student,
@@ -103,14 +122,16 @@ async function probeWhole(
   options: ProbeOptions,
 ): Promise<Probing[]> {
   const cut = encoded.map((rationale) => cutIntoChunks(rationale, boundaries.get(rationale.rationaleId)));
-  const splits = cut.map(({ encoded, tokens }): Split => ({ encoded, before: [], after: tokens }));
-  const readings = await read(student, splits, markers, judge, options);
+  const splits = cut.map(
+    ({ encoded, tokens }): Split => ({ encoded, before: [], after: tokens, goOnFrom: undefined }),
+  );
+  const findings = await read(student, splits, markers, judge, { ...options, keepReadings: true });
   return cut.map(({ encoded, chunks, tokens }, i) => {
-    const { judgement, nll } = readings[i]!;
+    const { judgement, nll, reading } = findings[i]!;
     nll.forEach((value, k) => {
       chunks[k]!.nll = value;
     });
-    return { encoded, chunks, tokens, whole: judgement, nll };
+    return { encoded, chunks, tokens, whole: judgement, nll, reading };
   });
 }
 
@@ -151,6 +172,7 @@ interface Outcome {
   trial: RemovalTrial;
   /** Mean NLL of each remaining later chunk without the removed one (criterion `continuation`). */
   laterNll: number[];
+  reading: Reading | undefined;
 }
 
 /** Tries each removal given the removals made in earlier rounds. */
@@ -168,11 +190,13 @@ async function tryRemovals(
       encoded,
       before: tokensOf(remaining(probing, 0, k)),
       after: tokensOf(remaining(probing, k + 1)),
+      goOnFrom: probing.reading,
     };
   });
-  const readings = await read(student, splits, markers, judge, options);
+  const keepReadings = options.decision === "cumulative";
+  const findings = await read(student, splits, markers, judge, { ...options, keepReadings });
   return removals.map(({ probing, k }, i) => {
-    const { judgement, nll: laterNll } = readings[i]!;
+    const { judgement, nll: laterNll, reading } = findings[i]!;
     const { answerRight, studentAnswer } = judgement;
     const later = remaining(probing, k + 1);
     const rises = laterNll.map((nll, position) => nll - probing.nll[later[position]!]!);
@@ -181,12 +205,12 @@ async function tryRemovals(
       ...(rises.length === 0 ? {} : { nllRise: Math.max(...rises) }),
       ...(studentAnswer === undefined ? {} : { studentAnswer }),
     };
-    return { trial, laterNll };
+    return { trial, laterNll, reading };
   });
 }
 
 /** Writes down a trial and, if it was harmless, makes the removal. */
-function decide({ probing, k }: Removal, { trial, laterNll }: Outcome, options: ProbeOptions): void {
+function decide({ probing, k }: Removal, { trial, laterNll, reading }: Outcome, options: ProbeOptions): void {
   const chunk = probing.chunks[k]!;
   chunk.trial = trial;
   if (!trial.answerRight) chunk.reason = "answerTurnsWrong";
@@ -199,6 +223,7 @@ function decide({ probing, k }: Removal, { trial, laterNll }: Outcome, options: 
     laterNll.forEach((value, position) => {
       probing.nll[later[position]!] = value;
     });
+    probing.reading = reading ?? probing.reading;
   }
 }
 
@@ -223,13 +248,16 @@ interface Split {
   encoded: EncodedRationale;
   before: number[][];
   after: number[][];
+  goOnFrom: Reading | undefined;
 }
 
 /** What the student makes of a split: its answer, and (criterion `continuation`) the mean NLL of each chunk in `after`. */
-interface Reading {
+interface Finding {
   judgement: Judgement;
   /** Nats per token; empty with criterion `answer`. */
   nll: number[];
+  /** Of the text with its answer or without, where the engine keeps readings. */
+  reading: Reading | undefined;
 }
 
 /** All splits together, in one scoring pass if it can answer both questions. */
@@ -238,32 +266,54 @@ async function read(
   splits: readonly Split[],
   markers: Markers,
   judge: Judge,
-  options: ProbeOptions,
-): Promise<Reading[]> {
-  const { criterion, answerChunk, maxTokensPerBatch } = options;
-  const score = (sequenceOf: typeof continuationSequence) =>
-    student.score(
-      splits.map(({ encoded, before, after }) => sequenceOf(encoded, markers, before, after)),
-      maxTokensPerBatch === undefined ? {} : { maxTokensPerBatch },
-    );
-  if (criterion === "continuation" && answerChunk === "shown" && judge.ofScores !== undefined) {
-    const scores = await score(continuationWithAnswer);
-    return splits.map(({ encoded, after }, i) => {
-      const { logProbabilities, isArgmax } = scores[i]!;
-      return {
-        judgement: judge.ofScores!(isArgmax.subarray(isArgmax.length - encoded.answer.length)),
-        nll: meanNllPerChunk(after, logProbabilities),
-      };
+  options: ProbeOptions & { keepReadings: boolean },
+): Promise<Finding[]> {
+  const { criterion, answerChunk, maxTokensPerBatch, keepReadings } = options;
+  const { ofScores } = judge;
+  const score = (
+    sequences: readonly TokenSequence[],
+    goOnFrom: readonly (Reading | undefined)[],
+    keep: boolean,
+  ): Promise<SequenceScore[]> =>
+    student.score(sequences, {
+      goOnFrom,
+      keepReadings: keep,
+      ...(maxTokensPerBatch === undefined ? {} : { maxTokensPerBatch }),
     });
-  }
-  const judgements = await judge(
-    splits.map(({ encoded, before, after }) =>
+  const judgementOf = ({ isArgmax }: SequenceScore, i: number): Judgement =>
+    ofScores!(isArgmax.subarray(isArgmax.length - splits[i]!.encoded.answer.length));
+  const readAnswers = async (goOnFrom: readonly (Reading | undefined)[], keep: boolean) => {
+    const probes = splits.map(({ encoded, before, after }) =>
       answerProbe(encoded, markers, [...before, ...after], answerChunk),
-    ),
+    );
+    if (ofScores === undefined)
+      return (await judge(probes)).map((judgement) => ({ judgement, reading: undefined }));
+    const scores = await score(probes, goOnFrom, keep);
+    return scores.map((one, i) => ({ judgement: judgementOf(one, i), reading: one.reading }));
+  };
+  const goOnFrom = splits.map((split) => split.goOnFrom);
+  if (criterion === "answer") {
+    const answers = await readAnswers(goOnFrom, keepReadings);
+    return answers.map((answer) => ({ ...answer, nll: [] }));
+  }
+
+  const isOnePass = ofScores !== undefined && answerChunk === "shown";
+  const sequenceOf = isOnePass ? continuationWithAnswer : continuationSequence;
+  const scores = await score(
+    splits.map(({ encoded, before, after }) => sequenceOf(encoded, markers, before, after)),
+    goOnFrom,
+    keepReadings || (ofScores !== undefined && answerChunk === "hidden"),
   );
-  const scores = criterion === "continuation" ? await score(continuationSequence) : [];
+  // The hidden answer follows what has just been read, up to the chunk that states it.
+  const answers = isOnePass
+    ? undefined
+    : await readAnswers(
+        scores.map(({ reading }) => reading),
+        false,
+      );
   return splits.map(({ after }, i) => ({
-    judgement: judgements[i]!,
-    nll: scores.length === 0 ? [] : meanNllPerChunk(after, scores[i]!.logProbabilities),
+    judgement: answers === undefined ? judgementOf(scores[i]!, i) : answers[i]!.judgement,
+    nll: meanNllPerChunk(after, scores[i]!.logProbabilities),
+    reading: scores[i]!.reading,
   }));
 }
