@@ -3,7 +3,13 @@
  * what remains, and see whether the answer is still right. Runs in rounds; the trials of a round, of many rationales, go
  * through the student together.
  */
-import type { Reading, SequenceScore, Student, TokenSequence } from "../../engine/engine.ts";
+import type {
+  Reading,
+  SequenceScore,
+  Student,
+  StudentCapabilities,
+  TokenSequence,
+} from "../../engine/engine.ts";
 import { inputError, SkipthinkError } from "../../util/errors.ts";
 import type { EncodedRationale } from "../items/encode.ts";
 import type { Markers } from "../items/markers.ts";
@@ -42,7 +48,8 @@ export interface ProbeOptions {
 
 /** Rationales probed side by side: enough to fill batches in every round, and no more than their readings have room for. */
 const rationalesPerRound = 256;
-const bytesForReadings = 256e6;
+/** Training takes weights, gradients and two moments, so readings as large as the weights do not make a run larger. */
+const roomForReadings = ({ parameters }: StudentCapabilities): number => Math.max(128e6, 4 * parameters);
 
 /** A rationale on its way through the rounds. */
 interface Probing {
@@ -80,7 +87,7 @@ export async function probeRationales(
   if (!(options.maxNllRise >= 0))
     throw inputError(`maxNllRise is ${options.maxNllRise}; it must be at least 0.`, { key: "maxNllRise" });
   const results: ProbedRationale[] = [];
-  for (const part of groups(encoded, student.capabilities().readingBytesPerToken ?? 0)) {
+  for (const part of groups(encoded, student.capabilities())) {
     const probings = await probeWhole(student, part, boundaries, markers, judge, options);
     const right = probings.filter(({ whole }) => whole.answerRight);
     for (const round of rounds(right, options.decision)) {
@@ -96,14 +103,19 @@ export async function probeRationales(
 }
 
 /** A rationale has a reading, and one of the removal on trial. */
-function groups(encoded: readonly EncodedRationale[], bytesPerToken: number): EncodedRationale[][] {
+function groups(
+  encoded: readonly EncodedRationale[],
+  capabilities: StudentCapabilities,
+): EncodedRationale[][] {
+  const { readingBytesPerToken: bytesPerToken = 0 } = capabilities;
+  const room = roomForReadings(capabilities);
   const all: EncodedRationale[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const rationale of encoded) {
     const { question, steps, answer } = rationale;
     const own = 2 * bytesPerToken * (question.length + steps.flat().length + answer.length);
     bytes += own;
-    if (bytes > bytesForReadings || all.at(-1)!.length === rationalesPerRound) {
+    if (bytes > room || all.at(-1)!.length === rationalesPerRound) {
       all.push([]);
       bytes = own;
     }
