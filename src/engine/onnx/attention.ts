@@ -47,14 +47,16 @@ export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, optio
   };
 }
 
+/** Inputs for the keys and values of each layer: `<name>.<layer>.key`, `<name>.<layer>.value`. */
+function keyValueInputs(graph: Graph, name: string, layers: number, shape: readonly Dimension[]) {
+  const inputs = (part: string): Value[] =>
+    Array.from({ length: layers }, (_, layer) => graph.input(`${name}.${layer}.${part}`, "float32", shape));
+  return { keys: inputs("key"), values: inputs("value") };
+}
+
 /** Keys and values that each row has from tokens read before: [batch, key-value heads, before, head width] per layer. */
 export function earlierInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
-  const input = (part: string) => (_: unknown, layer: number) =>
-    graph.input(`past.${layer}.${part}`, "float32", ["batch", keyValueHeads, "before", headWidth]);
-  return {
-    keys: Array.from({ length: layers }, input("key")),
-    values: Array.from({ length: layers }, input("value")),
-  };
+  return keyValueInputs(graph, "past", layers, ["batch", keyValueHeads, "before", headWidth]);
 }
 
 /**
@@ -91,12 +93,7 @@ export function continuedAttention(
 
 /** Keys and values of tokens that every row begins with, read before: [prefix, key-value heads · head width] per layer. */
 export function prefixInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
-  const input = (part: string) => (_: unknown, layer: number) =>
-    graph.input(`prefix.${layer}.${part}`, "float32", ["prefix", keyValueHeads * headWidth]);
-  return {
-    keys: Array.from({ length: layers }, input("key")),
-    values: Array.from({ length: layers }, input("value")),
-  };
+  return keyValueInputs(graph, "prefix", layers, ["prefix", keyValueHeads * headWidth]);
 }
 
 /**
@@ -173,12 +170,9 @@ export interface CacheValues {
   mask: Value;
 }
 
-export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
-  const cache = ["batch", shape.keyValueHeads, "capacity", shape.headWidth];
-  const layers = [...Array(shape.layers).keys()];
+export function cacheInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape): CacheValues {
   return {
-    keys: layers.map((layer) => graph.input(`past.${layer}.key`, "float32", cache)),
-    values: layers.map((layer) => graph.input(`past.${layer}.value`, "float32", cache)),
+    ...keyValueInputs(graph, "past", layers, ["batch", keyValueHeads, "capacity", headWidth]),
     mask: graph.input("pastMask", "float32", ["batch", 1, 1, "capacity"]),
   };
 }
