@@ -126,8 +126,10 @@ export class Scorer {
   private async runBatch(
     { feeds, tokens }: Pick<SequenceBatch, "feeds" | "tokens">,
     layout: Layout,
-    { alternatives = false, alsoTokens = [], keepReadings: keep = false }: ScoreOptions,
+    { alternatives = false, alsoTokens = [], keepReadings = false }: ScoreOptions,
   ): Promise<Record<string, Tensor>> {
+    // Encoder-decoder students have no readings: asked for some, they need no session of its own.
+    const keep = keepReadings && layout === "continued";
     const session = await this.session({ layout, alternatives, keep });
     const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
     const results = await run(
