@@ -84,7 +84,7 @@ export function printSummary(
   io: CliIo,
 ): void {
   reporter.summary(summary.methods);
-  for (const sentence of readResult(summary.methods)) reporter.note(sentence);
+  for (const sentence of readResult(summary.methods, summary.comparisons)) reporter.note(sentence);
   if (options.json) printJson(io, summary.resultJson);
   else io.stdout.write(`report  ${summary.reportPath}\nrun     ${run}\n`);
 }

@@ -1,18 +1,21 @@
 /** Reads the final table in a sentence or two, and claims no more than the numbers carry. */
-import type { MethodResult } from "../../report/data.ts";
+import type { MethodResult, ReportData } from "../../report/data.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 
-/** Differences within this many standard errors are not told from chance (two-sided 5 %). */
-const noiseWidth = 1.96;
+/** Differences whose p is not below this are not told from chance. */
+const significance = 0.05;
 
 /** What a sentence compares; the rest of a method's result is not looked at. */
-export type ReadResult = Pick<
-  MethodResult,
-  "accuracy" | "accuracyStandardError" | "meanGeneratedTokens" | "problems"
->;
+export type ReadResult = Pick<MethodResult, "accuracy" | "meanGeneratedTokens" | "problems">;
 
-/** @returns skip-thinking against the whole rationale and against its control, or what there is; none for one method */
-export function readResult(methods: Readonly<Record<string, ReadResult>>): string[] {
+/**
+ * @param comparisons McNemar's test of each pair: the students solve the same problems, so their errors do not simply add up
+ * @returns skip-thinking against the whole rationale and against its control, or what there is; none for one method
+ */
+export function readResult(
+  methods: Readonly<Record<string, ReadResult>>,
+  comparisons: ReportData["comparisons"],
+): string[] {
   const { full, stt } = methods;
   const all = Object.values(methods);
   if (all.length > 0 && all.every(({ accuracy }) => accuracy === 0)) {
@@ -22,20 +25,32 @@ export function readResult(methods: Readonly<Record<string, ReadResult>>): strin
   const cwt = methods[cwtName];
   const random = methods["stt-random"];
   const sentences: string[] = [];
+  const difference = (first: string, second: string): string => {
+    const points = 100 * (methods[first]!.accuracy - methods[second]!.accuracy);
+    if (Math.abs(points) < 0.05) return `equal to that of ${second}`;
+    const amount = `${Math.abs(points).toFixed(1)} points ${points > 0 ? "above" : "below"} ${second}`;
+    const test = comparisons.find(
+      (pair) => [pair.first, pair.second].sort().join() === [first, second].sort().join(),
+    );
+    if (test === undefined) return amount;
+    const p = `McNemar, p ${test.pValue < 0.001 ? "< 0.001" : `= ${test.pValue.toFixed(3)}`}`;
+    if (test.pValue < significance) return `${amount} (${p})`;
+    return `${amount}, a difference that ${methods[first]!.problems} test problems cannot tell from chance (${p})`;
+  };
   if (stt !== undefined && full !== undefined) {
     sentences.push(
       `stt writes ${tokens(stt, full)} full (${formatCount(stt.meanGeneratedTokens)} against ` +
-        `${formatCount(full.meanGeneratedTokens)} a problem); its accuracy is ${difference(stt, full, "full")}.`,
+        `${formatCount(full.meanGeneratedTokens)} a problem); its accuracy is ${difference("stt", "full")}.`,
     );
   } else if (cwt !== undefined && full !== undefined) {
-    sentences.push(`The accuracy of ${cwtName} is ${difference(cwt, full, "full")}.`);
+    sentences.push(`The accuracy of ${cwtName} is ${difference(cwtName, "full")}.`);
   }
   if (stt !== undefined && random !== undefined) {
     sentences.push(
-      `Skipping chosen chunks instead of random ones leaves the accuracy ${difference(stt, random, "stt-random")}.`,
+      `Skipping chosen chunks instead of random ones leaves the accuracy ${difference("stt", "stt-random")}.`,
     );
   } else if (stt !== undefined && cwt !== undefined) {
-    sentences.push(`Skipping leaves the accuracy ${difference(stt, cwt, cwtName)}.`);
+    sentences.push(`Skipping leaves the accuracy ${difference("stt", cwtName)}.`);
   }
   return sentences;
 }
@@ -46,12 +61,3 @@ function tokens(first: ReadResult, second: ReadResult): string {
   return `${formatPercent(Math.abs(saved), 0)} ${saved > 0 ? "fewer" : "more"} tokens than`;
 }
 
-/** "12.0 points above full", with a warning where the test set is too small to tell. */
-function difference(first: ReadResult, second: ReadResult, name: string): string {
-  const points = 100 * (first.accuracy - second.accuracy);
-  if (Math.abs(points) < 0.05) return `equal to that of ${name}`;
-  const error = 100 * Math.hypot(first.accuracyStandardError, second.accuracyStandardError);
-  const amount = `${Math.abs(points).toFixed(1)} points ${points > 0 ? "above" : "below"} ${name}`;
-  if (Math.abs(points) > noiseWidth * error) return amount;
-  return `${amount}, a difference that ${first.problems} test problems cannot tell from chance`;
-}

@@ -19,6 +19,7 @@ export interface ReportSummary {
   resultJson: { run: string; task: string; methods: Record<string, MethodResult>; skips: SkipFigures };
   reportPath: string;
   methods: Record<string, MethodResult>;
+  comparisons: ReportData["comparisons"];
 }
 
 export interface SkipFigures {
@@ -68,7 +69,7 @@ export async function reportStage(
   const reportPath = folder.file("report.html");
   await writeTextAtomically(reportPath, renderReport(report));
   if (context.recipe.report.tensorboard) await writeTensorBoard(context, methods, report.createdAt);
-  return { resultJson, reportPath, methods };
+  return { resultJson, reportPath, methods, comparisons: report.comparisons };
 }
 
 function methodResults(outcome: RunOutcome): Record<string, MethodResult> {
