@@ -29,6 +29,21 @@ export function searchIsDue(
   );
 }
 
+/** What to say of a budget that ends before the first search; undefined where one comes. */
+export function noSearchWarning(
+  { warmUpEpochs }: Recipe["chunk"],
+  method: string,
+  expected: { steps: number; stepsPerEpoch: number },
+): string | undefined {
+  // A search belongs to the beginning of an epoch, and is only made if steps follow.
+  if (warmUpEpochs * expected.stepsPerEpoch < expected.steps) return undefined;
+  const epochs = `${warmUpEpochs} warm-up epoch${warmUpEpochs === 1 ? "" : "s"}`;
+  return (
+    `the budget of ${method} (${expected.steps} steps) ends within its ${epochs}, so no chunks are searched in training and ` +
+    "it learns from average ones, as cwt-ac does. Set chunk.warmUpEpochs=0 or raise train.budget."
+  );
+}
+
 /** Searches from the chunks in use. */
 export async function searchChunks(
   student: Student,

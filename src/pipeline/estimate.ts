@@ -15,6 +15,7 @@ import { encodeQuestion } from "../method/items/encode.ts";
 import type { PlannedBatch, TrainingItem } from "../method/items/types.ts";
 import { mean } from "../util/mean.ts";
 import { budgetOf, usedShare } from "./budget.ts";
+import { noSearchWarning } from "./chunk-search.ts";
 import type { Recipe } from "./config/schema.ts";
 import { problemCount, type RunContext, type RunData, type RunReporter, type RunStudent } from "./context.ts";
 import { loraOptions } from "./lora.ts";
@@ -96,7 +97,7 @@ export async function estimateRun(
         task: data.taskName,
         problems: {
           train: problemCount(data, base),
-          dev: data.dev.length,
+          dev: base.dev.length,
           test: data.test.length,
         },
         rationales: base.encoded.length,
@@ -143,10 +144,16 @@ async function measureAndSum(
       recipe.evaluate.maxNewTokens,
       mean(answers.map(({ target }) => target.length)),
     );
-    const searches =
-      methodPlans[name].needsChunks === "search" && methodPlans[name].startsFrom === undefined
-        ? Math.max(0, Math.ceil((use.epochs - recipe.chunk.warmUpEpochs) / recipe.chunk.everyEpochs))
-        : 0;
+    const mayHaveSearches =
+      methodPlans[name].needsChunks === "search" && methodPlans[name].startsFrom === undefined;
+    const searches = mayHaveSearches
+      ? Math.max(0, Math.ceil((use.epochs - recipe.chunk.warmUpEpochs) / recipe.chunk.everyEpochs))
+      : 0;
+    const warning = noSearchWarning(recipe.chunk, name, {
+      steps: use.optimizerSteps,
+      stepsPerEpoch: batches.length,
+    });
+    if (mayHaveSearches && warning !== undefined) context.reporter.warning(warning);
     const devRounds =
       recipe.train.select === "best" ? Math.ceil(use.epochs / recipe.train.devEveryEpochs) : 0;
     const testRounds = 1 + (recipe.evaluate.testEveryEpoch ? devRounds : 0);
@@ -157,7 +164,7 @@ async function measureAndSum(
       trainingSeconds: use.paddedTokens * (speed.seconds / speed.tokens),
       searchSeconds: searches * passSeconds,
       evaluationSeconds:
-        devRounds * decoding.batched(data.dev.length, textLength) +
+        devRounds * decoding.batched(base.dev.length, textLength) +
         testRounds * decoding.batched(data.test.length, textLength) +
         alone * decoding.alone(textLength),
     };

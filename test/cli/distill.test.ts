@@ -51,6 +51,8 @@ describe("distill", () => {
     expect(result.methods.full!.optimizerSteps).toBe(3);
     expect(result.methods["cwt-ac"]!.optimizerSteps).toBe(15);
     expect(result.methods.stt!.optimizerSteps).toBe(18);
+    // One warm-up epoch in a budget of one: what would be a chunk-wise student with searched chunks is not one.
+    expect(first.stderr).toContain("no chunks are searched in training");
     expect(first.stderr).toMatch(/^▸ train stt {2}\d+\/21$/m);
     expect(first.stderr).toMatch(/^method +accuracy +tokens +s\/problem +speed-up$/m);
   });

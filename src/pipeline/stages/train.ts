@@ -18,7 +18,7 @@ import {
   saveCheckpoint,
   type TrainingPosition,
 } from "../checkpoint.ts";
-import { averageChunks, searchChunks, searchIsDue } from "../chunk-search.ts";
+import { averageChunks, noSearchWarning, searchChunks, searchIsDue } from "../chunk-search.ts";
 import { appendChunking, rewindChunking } from "../chunking-history.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { DivergenceGuard } from "../guard.ts";
@@ -226,6 +226,11 @@ class Training {
       keepTogether: this.plan.keepTogether ?? false,
     });
     const totalSteps = expectedSteps(this.budget, this.used(batches.length), batches);
+    if (searches && this.position.epoch === 0) {
+      const expected = { steps: totalSteps, stepsPerEpoch: batches.length };
+      const warning = noSearchWarning(recipe.chunk, this.plan.name, expected);
+      if (warning !== undefined) reporter.warning(warning);
+    }
     reporter.progress({ done: this.position.step, total: totalSteps, tokens: this.readTokens });
     while (this.position.batch < batches.length && usedShare(this.budget, this.used(batches.length)) < 1) {
       await this.step(batches, totalSteps);
