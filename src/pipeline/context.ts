@@ -60,14 +60,17 @@ export interface RunData {
   taskDescription: string;
 }
 
-/** The base student, its tokenizer with markers, and the encoded rationales. */
+/** The base student, its tokenizer with markers, and what it can be taught and chosen by. */
 export interface RunStudent {
   hash: string;
   /** Folder of the model that every method starts from. */
   base: string;
   tokenizer: Tokenizer;
   markers: Markers;
+  /** Rationales that fit its context. */
   encoded: EncodedRationale[];
+  /** Dev problems whose question fits. */
+  dev: Problem[];
   contextLength: number;
 }
 

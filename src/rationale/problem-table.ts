@@ -125,17 +125,18 @@ export async function readProblems(options: {
   return { entries: [...entries.values()], notes };
 }
 
-/** Line of the file that a rationale came from, for messages; undefined where no row gives it. */
-export async function lineOfRationale(
+/** Line of the file that a question came from, or one of its rationales, for messages; undefined where no row gives it. */
+export async function lineOf(
   options: { path: string; format?: TableFormat | undefined; fields: FieldMapping; answerKind: AnswerKind },
-  { question, text }: { question: string; text: string },
+  { question, text }: { question: string; text?: string },
 ): Promise<number | undefined> {
   const { path, answerKind } = options;
   const key = normalizeQuestion(question);
   const rows = mapRows(readTable(path, options.format), options.fields, { file: path, onBadRow: () => {} });
   for await (const { question: asked, rationale, answer, line } of rows) {
-    if (rationale === undefined || normalizeQuestion(asked) !== key) continue;
-    if (withoutAnswerLine(rationale, answerKind, answer) === text) return line;
+    if (normalizeQuestion(asked) !== key) continue;
+    if (text === undefined) return line;
+    if (rationale !== undefined && withoutAnswerLine(rationale, answerKind, answer) === text) return line;
   }
   return undefined;
 }

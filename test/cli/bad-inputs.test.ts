@@ -29,7 +29,11 @@ function goodRows(): Row[] {
 
 let made = 0;
 /** Runs a recipe on the given lines of train.jsonl; `recipeLines` are added, or take the place of a line of that key. */
-async function distill(lines: readonly string[], recipeLines: readonly string[] = []): Promise<CliResult> {
+async function distill(
+  lines: readonly string[],
+  recipeLines: readonly string[] = [],
+  options: readonly string[] = [],
+): Promise<CliResult> {
   const place = join(folder, `case-${++made}`);
   await mkdir(place);
   await writeFile(join(place, "train.jsonl"), `${lines.join("\n")}\n`);
@@ -41,7 +45,14 @@ async function distill(lines: readonly string[], recipeLines: readonly string[] 
     "threads: 1",
   ].filter((line) => !recipeLines.some((other) => keyOf(other) === keyOf(line)));
   await writeFile(join(place, "recipe.yaml"), [...recipe, ...recipeLines, ""].join("\n"));
-  return await cli(["distill", join(place, "recipe.yaml"), "--out", join(place, "run"), "--json"]);
+  return await cli([
+    "distill",
+    join(place, "recipe.yaml"),
+    "--out",
+    join(place, "run"),
+    "--json",
+    ...options,
+  ]);
 }
 
 function expectRefusal(result: CliResult, ...fragments: (string | RegExp)[]): void {
@@ -81,6 +92,24 @@ describe("rows that cannot be used are refused by file and line", () => {
   it("a rationale longer than the student's context", async () => {
     const rows = goodRows().map((row) => ({ ...row, rationale: "She counts on and on. ".repeat(400) }));
     expectRefusal(await distill(json(rows)), "context holds 640", /train\.jsonl:\d+ /, "items.tooLong=drop");
+  });
+
+  it("a dev or test question longer than the student's context, named by file and line", async () => {
+    const long = { ...goodRows()[1]!, question: "How many of these are there? ".repeat(400) };
+    const place = join(folder, "long-questions");
+    await mkdir(place);
+    const heldOut = join(place, "held-out.jsonl");
+    await writeFile(heldOut, `${json([goodRows()[0]!, long]).join("\n")}\n`);
+    const splits = (keys: string): string[] => [
+      `data: { train: train.jsonl, ${keys}: ${heldOut}, answerKind: number }`,
+    ];
+    expectRefusal(await distill(json(goodRows()), splits("test")), "test problem", /held-out\.jsonl:2 /);
+    const dev = await distill(json(goodRows()), splits("dev"));
+    expectRefusal(dev, "dev problem", /held-out\.jsonl:2 /, "items.tooLong=drop");
+    const dropping = [...splits("dev"), "items: { tooLong: drop }"];
+    const dropped = await distill(json(goodRows()), dropping, ["--dry-run"]);
+    expect(dropped.code, dropped.stderr).toBe(0);
+    expect(dropped.stderr).toContain("1 of 2 dev questions are longer than the context");
   });
 
   it("a dev split that is the test split, so that no dev problem is left", async () => {

@@ -60,4 +60,3 @@ function tokens(first: ReadResult, second: ReadResult): string {
   if (Math.abs(saved) < 0.005) return "as many tokens as";
   return `${formatPercent(Math.abs(saved), 0)} ${saved > 0 ? "fewer" : "more"} tokens than`;
 }
-

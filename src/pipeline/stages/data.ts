@@ -6,9 +6,11 @@ import { normalizeGold } from "../../tasks/answers/answers.ts";
 import { benchmarkSources, isBenchmark } from "../../tasks/benchmarks/sources.ts";
 import { builtinTask, generateBuiltin } from "../../tasks/builtin/index.ts";
 import type { AnswerKind, Problem, Rationale } from "../../tasks/problem.ts";
+import type { FieldMapping } from "../../tasks/read/mapping.ts";
 import { checkRegularFile } from "../../tasks/read/table.ts";
 import { recordOfTrainFile, type TeacherRecord } from "../../teacher/record.ts";
 import { inputError } from "../../util/errors.ts";
+import type { Recipe } from "../config/schema.ts";
 import { contentHash } from "../content-hash.ts";
 import type { RunContext, RunData } from "../context.ts";
 import { runStage } from "../run-folder.ts";
@@ -126,10 +128,10 @@ async function makeData(
     });
     return { ...made, notes: [] };
   }
-  const { testFields, ...spec } = recipe.data!;
+  const { testFields: _own, ...spec } = recipe.data!;
   const loaded = await loadDataset({
     ...spec,
-    testFields: { ...spec.fields, ...definedOnly(testFields) },
+    testFields: testFieldsOf(recipe.data!),
     answerKind,
     seed: recipe.seed,
   });
@@ -160,6 +162,11 @@ async function makeData(
     answer: normalizeGold(answerKind, rationale.answer) ?? rationale.answer,
   }));
   return { train, dev: loaded.dev, test: loaded.test, notes: loaded.notes };
+}
+
+/** Names of the fields in a test file. */
+export function testFieldsOf({ fields, testFields }: NonNullable<Recipe["data"]>): FieldMapping {
+  return { ...fields, ...definedOnly(testFields) };
 }
 
 /** Without the keys whose value is undefined, so that a spread does not erase what it overrides. */

@@ -145,7 +145,7 @@ async function studentAndData(
     data: {
       trainProblems: problemCount(data, base),
       trainRationales: base.encoded.length,
-      devProblems: data.dev.length,
+      devProblems: base.dev.length,
       testProblems: data.test.length,
       meanSteps: mean(base.encoded.map(({ steps }) => steps.length)),
       meanRationaleTokens: mean(base.encoded.map(({ steps }) => steps.flat().length)),

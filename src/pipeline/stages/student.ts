@@ -3,13 +3,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { StudentCapabilities } from "../../engine/engine.ts";
-import { averageBoundaries } from "../../method/chunk/boundaries.ts";
-import { checkLengths } from "../../method/items/batches.ts";
-import { answerItem, fullItem, rationaleItem, stageItems } from "../../method/items/build.ts";
-import { encodeQuestion, encodeRationale } from "../../method/items/encode.ts";
+import { encodeRationale } from "../../method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../method/items/markers.ts";
-import { lineOfRationale } from "../../rationale/problem-table.ts";
 import { trainByteLevelBpe } from "../../students/bpe.ts";
 import {
   gpt2ParameterShapes,
@@ -23,6 +18,7 @@ import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.t
 import { inputError } from "../../util/errors.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { hashOf, runStage } from "../run-folder.ts";
+import { fittingDevProblems, fittingRationales } from "./fit-context.ts";
 
 /** Where the base student that comes with the package lies. */
 export const builtinBaseFolder = resolve(import.meta.dirname, "../../../models/base");
@@ -64,78 +60,9 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
     );
   }
   const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale, capabilities));
-  const kept = await checkContext(context, data, encoded, markers, contextLength);
-  checkQuestions(context, data, tokenizer, markers, capabilities);
-  return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, contextLength };
-}
-
-async function checkContext(
-  { recipe, reporter }: RunContext,
-  data: RunData,
-  encoded: RunStudent["encoded"],
-  markers: RunStudent["markers"],
-  contextLength: number,
-): Promise<RunStudent["encoded"]> {
-  const tooLong = new Map<string, number>();
-  for (const one of encoded) {
-    const items = [
-      fullItem(one),
-      answerItem(one, markers),
-      ...stageItems(one, averageBoundaries(one.steps.length, recipe.chunk.count), markers),
-      ...(recipe.methods.includes("step-by-step") ? [rationaleItem(one, markers, 1)] : []),
-    ];
-    for (const { length } of checkLengths(items, contextLength)) {
-      tooLong.set(one.rationaleId, Math.max(length, tooLong.get(one.rationaleId) ?? 0));
-    }
-  }
-  if (tooLong.size === 0) return encoded;
-  const [id, length] = [...tooLong][0]!;
-  if (recipe.items.tooLong === "stop") {
-    const rationale = data.train.find((one) => one.id === id)!;
-    const line =
-      recipe.data === undefined
-        ? undefined
-        : await lineOfRationale({ ...recipe.data, path: recipe.data.train }, rationale);
-    throw inputError(
-      `rationale ${id} needs ${length} tokens, the student's context holds ${contextLength} (${tooLong.size} of ${encoded.length} rationales are too long)`,
-      { file: recipe.data?.train, line, key: id },
-      "Set items.tooLong=drop to leave them out, or take a student with a longer context.",
-    );
-  }
-  reporter.note(
-    `${tooLong.size} of ${encoded.length} rationales are longer than the context of ${contextLength} tokens and were left out`,
-  );
-  const kept = encoded.filter((one) => !tooLong.has(one.rationaleId));
-  if (kept.length === 0) {
-    throw inputError(
-      "no rationale fits the student's context",
-      { file: recipe.data?.train },
-      "Take a student with a longer context.",
-    );
-  }
-  return kept;
-}
-
-function checkQuestions(
-  { recipe }: RunContext,
-  data: RunData,
-  tokenizer: RunStudent["tokenizer"],
-  markers: RunStudent["markers"],
-  capabilities: StudentCapabilities,
-): void {
-  const { contextLength } = capabilities;
-  // The answer marker, or what step-by-step asks with.
-  const prefix = Math.max(1, recipe.methods.includes("step-by-step") ? markers.label.length : 0);
-  for (const problem of [...data.dev, ...data.test]) {
-    const length = encodeQuestion(tokenizer, problem.question, capabilities).length + prefix;
-    if (length + 1 > contextLength) {
-      throw inputError(
-        `the question of problem ${problem.id} needs ${length} tokens, the student's context holds ${contextLength}`,
-        { file: recipe.data?.test, key: problem.id },
-        "Take a student with a longer context, or shorten the question.",
-      );
-    }
-  }
+  const kept = await fittingRationales(context, data, encoded, markers, contextLength);
+  const dev = await fittingDevProblems(context, data, { tokenizer, markers, capabilities });
+  return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, dev, contextLength };
 }
 
 /** Names, sizes and both ends of the folder's files: tells models apart without reading gigabytes. */

@@ -353,7 +353,7 @@ class Training {
     if (recipe.train.select === "last") return;
     const settledAt = this.plan.progression?.settledAt(this.settings()) ?? 0;
     if (usedShare(this.budget, this.used(0)) < settledAt && !isLast) return;
-    const devAccuracy = await this.measure(this.data.dev);
+    const devAccuracy = await this.measure(this.base.dev);
     reporter.note(`epoch ${position.epoch}: dev accuracy ${(100 * devAccuracy).toFixed(1)} %`);
     // A later epoch wins a tie: it has seen more data.
     if (position.best === undefined || devAccuracy >= position.best.devAccuracy) {
