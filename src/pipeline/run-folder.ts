@@ -115,13 +115,21 @@ export interface OpenRunOptions {
 
 /**
  * Opens or makes a run folder.
- * @throws SkipthinkError exit 2: the folder holds something else, or a run and `resume` was not asked for; exit 5: the
- *   run there has another recipe
+ * @throws SkipthinkError exit 2: the folder holds something else, a run and `resume` was not asked for, or none and it was;
+ *   exit 5: the run there has another recipe
  */
 export async function openRunFolder(path: string, options: OpenRunOptions): Promise<RunFolder> {
   const folder = new RunFolder(path);
   const hash = recipeHash(options.recipe);
   const present = await entriesOf(folder.path);
+  // A mistyped path would start a whole run, and the one to go on with would look lost.
+  if (options.resume && !present.includes(manifestName)) {
+    throw inputError(
+      "there is no run to go on with in that folder",
+      { file: folder.path },
+      "Check --out, or leave out --resume to start a new run there.",
+    );
+  }
   // A run that ended before anything was done, at a fault of its data say, stands in nobody's way.
   const isFresh = present.every((name) => name === manifestName);
   const existing = isFresh ? undefined : await readManifest(folder);

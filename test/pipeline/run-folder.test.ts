@@ -31,6 +31,14 @@ describe("openRunFolder", () => {
     },
   );
 
+  test("does not take a mistyped path for a run to go on with", async () => {
+    await expect(open(1, true)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("no run to go on with"),
+      remedy: expect.stringContaining("--out"),
+    });
+  });
+
   test("takes over a damaged description with nothing beside it", async () => {
     await writeFile(join(folder, "run.json"), '{"format": 1,');
     await open(3);
