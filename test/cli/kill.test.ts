@@ -101,10 +101,10 @@ describe("a killed run", () => {
     "$name goes on to the same result",
     async ({ name, when }) => {
       const run = join(folder, name.replaceAll(/\W+/g, "-"));
-      const argv = ["distill", recipe, "--out", run, "--resume"];
+      const argv = ["distill", recipe, "--out", run];
       const killed = await runBuilt(argv, { when: () => when(run), signal: "SIGKILL" });
       expect(killed.signal, killed.stderr).toBe("SIGKILL");
-      const resumed = await runBuilt(argv);
+      const resumed = await runBuilt([...argv, "--resume"]);
       expect(resumed.code, resumed.stderr).toBe(0);
       expect(await fingerprint(run)).toEqual(await fingerprint(untouched));
     },
