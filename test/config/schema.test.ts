@@ -36,7 +36,7 @@ describe("recipe schema", () => {
       methods: ["answer-only", "full", "step-by-step", "icot", "cwt-ac", "cwt-sbc", "stt", "stt-random"],
       chunk: { count: 4, search: "exact", context: "shared", sharedMarker: "answer", maxSweeps: 20 },
       items: { stageWeight: 1, answerWeight: 1, schedule: "shuffled", sttItems: "answer", tooLong: "stop" },
-      probe: { decision: "cumulative", verdict: "forced", onWrong: "keep", maxNllRise: 0.1 },
+      probe: { decision: "cumulative", verdict: "forced", onWrong: "keep", maxNllRise: 0.25 },
       train: {
         budget: { unit: "epochs", amount: 5 },
         budgets: {},

@@ -95,18 +95,24 @@ export const probeSchema = z
       ),
     answerChunk: z
       .enum(["hidden", "shown"])
-      .default("hidden")
-      .describe("Whether the chunk that states the answer stands in the probe's context."),
+      .default("shown")
+      .describe(
+        "Whether the chunk that states the answer stands in the probe's context; with criterion answer take hidden.",
+      ),
     criterion: z
       .enum(["answer", "continuation"])
-      .default("answer")
-      .describe("A chunk is skippable when the answer stays right, or when what follows stays as likely."),
+      .default("continuation")
+      .describe(
+        "What must hold without a chunk: answer (the paper's): the answer stays right; continuation: it does, and no later chunk is harder to write.",
+      ),
     maxNllRise: z
       .number()
       .min(0)
       .max(100)
-      .default(0.1)
-      .describe("criterion continuation: largest allowed rise of the mean NLL per token, nats."),
+      .default(0.25)
+      .describe(
+        "criterion continuation: how much one removal may raise the mean NLL per token of a later chunk, nats; several removals may add up.",
+      ),
   })
   .prefault({})
   .describe("Skip probing (METHOD §5).");
