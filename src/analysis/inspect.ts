@@ -244,14 +244,13 @@ function withinTokens(drawn: readonly EncodedRationale[], most: number): Encoded
   return drawn.slice(0, end < 0 ? drawn.length : end);
 }
 
-function lostPairs({ context, outcome, settings }: Inspection): InspectData["lost"] {
+function lostPairs({ outcome, settings }: Inspection): InspectData["lost"] {
   // From the whole rationale to the shortened one, to none.
   const order: MethodName[] = ["full", chunkwiseMethod(outcome), "stt", "answer-only"];
   const present = order.filter((name) => outcome.evaluated.has(name));
   const students = present.map((name) => ({ name, samples: outcome.evaluated.get(name)!.samples }));
-  const { maxNewTokens } = context.recipe.evaluate;
   return students.flatMap((from, i) =>
-    students.slice(i + 1).map((to) => lostAnswers(from, to, { maxNewTokens, examples: settings.examples })),
+    students.slice(i + 1).map((to) => lostAnswers(from, to, { examples: settings.examples })),
   );
 }
 

@@ -51,14 +51,11 @@ export interface ExampleOutput {
 /** Characters of a text in inspect.json; the page cuts further. */
 const longestText = 4000;
 
-/**
- * @param samples of both students on the same problems, in the same order
- * @param maxNewTokens what generation was limited to
- */
+/** Samples of both students on the same problems, in the same order. */
 export function lostAnswers(
   from: { name: string; samples: readonly Sample[] },
   to: { name: string; samples: readonly Sample[] },
-  options: { maxNewTokens: number; examples: number },
+  options: { examples: number },
 ): LostAnswers {
   const pairs = from.samples.map((before, i) => ({ before, after: to.samples[i]! }));
   if (pairs.length === 0 || pairs.some(({ before, after }) => before.id !== after?.id))
@@ -66,7 +63,7 @@ export function lostAnswers(
   const lost = pairs.filter(({ before, after }) => before.correct && !after.correct);
   const won = pairs.filter(({ before, after }) => !before.correct && after.correct);
   const counts = Object.fromEntries(failures.map((failure) => [failure, 0])) as Record<Failure, number>;
-  for (const { after } of lost) counts[failureOf(after, options.maxNewTokens)] += 1;
+  for (const { after } of lost) counts[failureOf(after)] += 1;
   return {
     from: from.name,
     to: to.name,
@@ -92,16 +89,16 @@ export function lostAnswers(
       id: cut(before.id),
       question: cut(before.question),
       answer: cut(before.answer),
-      failure: failureOf(after, options.maxNewTokens),
+      failure: failureOf(after),
       from: output(before),
       to: output(after),
     })),
   };
 }
 
-function failureOf(sample: Sample, maxNewTokens: number): Failure {
+function failureOf(sample: Sample): Failure {
   // Of a text that was cut off before its answer, the reader takes the last candidate that it finds.
-  if (sample.tokens >= maxNewTokens && !sample.text.includes(answerMarker)) return "unfinished";
+  if (!sample.finished && !sample.text.includes(answerMarker)) return "unfinished";
   return sample.predicted !== undefined ? "otherAnswer" : "unreadable";
 }
 

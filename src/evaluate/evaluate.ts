@@ -22,13 +22,23 @@ export interface Sample {
   correct: boolean;
   /** Generated tokens, the end of sequence included. */
   tokens: number;
+  /** false: the token limit or the end of the context came before the end of sequence. */
+  finished: boolean;
   /** Seconds alone (batch 1), where measured. */
   seconds?: number;
+}
+
+/** Problems that were decoded in one call, and how long that took. */
+export interface EvaluatedBlock {
+  samples: Sample[];
+  seconds: number;
 }
 
 export interface Evaluation {
   samples: Sample[];
   accuracy: number;
+  /** Share of texts that were cut off at the token limit or at the end of the context. */
+  unfinished: number;
   meanGeneratedTokens: number;
   /** Median over the problems that were solved one at a time; undefined if there were none. */
   secondsPerProblem: number | undefined;
@@ -47,10 +57,13 @@ export interface EvaluateOptions {
   batchSize: number;
   /** Solve this many problems again, one at a time, to measure latency. */
   latencyProblems: number;
-  onProgress?: (done: number) => void;
+  /** Blocks of an earlier try on the same problems, from the first on. */
+  earlier?: readonly EvaluatedBlock[];
+  /** Called with each block that is decoded, and the number of problems done. */
+  onBlock?: (block: EvaluatedBlock, done: number) => Promise<void>;
 }
 
-/** Problems decoded between two progress reports. */
+/** Problems decoded between two reports. */
 const problemsPerCall = 128;
 
 export async function evaluateStudent(
@@ -72,23 +85,25 @@ export async function evaluateStudent(
     stopTokens: [tokenizer.endOfSequence],
     suppressTokens: outsideAnswers(options.markers),
   };
-  const samples: Sample[] = [];
-  let batchedSeconds = 0;
-  for (let from = 0; from < problems.length; from += problemsPerCall) {
+  const blocks = [...(options.earlier ?? [])];
+  const samples = blocks.flatMap((block) => block.samples);
+  for (let from = samples.length; from < problems.length; from += problemsPerCall) {
     const started = performance.now();
     const part = await student.generate(prompts.slice(from, from + problemsPerCall), {
       ...settings,
       batchSize: options.batchSize,
     });
-    batchedSeconds += (performance.now() - started) / 1000;
-    part.forEach(({ tokens }, i) => {
+    const seconds = (performance.now() - started) / 1000;
+    const found = part.map(({ tokens, stopped }, i): Sample => {
       const problem = problems[from + i]!;
       const text = tokenizer.decode(tokens);
       const predicted = readAnswer(answerKind, text);
       const correct = answersEqual(answerKind, predicted, problem.answer, options);
-      samples.push({ ...problem, text, predicted, correct, tokens: tokens.length });
+      return { ...problem, text, predicted, correct, tokens: tokens.length, finished: stopped };
     });
-    options.onProgress?.(samples.length);
+    blocks.push({ samples: found, seconds });
+    samples.push(...found);
+    await options.onBlock?.(blocks.at(-1)!, samples.length);
   }
   // The sample is spread over the test set, so that no order of difficulty in the file colours it.
   const count = Math.min(options.latencyProblems, problems.length);
@@ -104,8 +119,9 @@ export async function evaluateStudent(
   return {
     samples,
     accuracy: mean(samples.map(({ correct }) => (correct ? 1 : 0))),
+    unfinished: mean(samples.map(({ finished }) => (finished ? 0 : 1))),
     meanGeneratedTokens: mean(samples.map(({ tokens }) => tokens)),
     secondsPerProblem: seconds.length > 0 ? median(seconds) : undefined,
-    secondsPerProblemBatched: batchedSeconds / problems.length,
+    secondsPerProblemBatched: blocks.reduce((sum, block) => sum + block.seconds, 0) / problems.length,
   };
 }

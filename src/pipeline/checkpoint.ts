@@ -4,6 +4,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Student } from "../engine/engine.ts";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
+import type { LossTrend } from "./guard.ts";
 
 export interface ChunkHistoryEntry {
   epoch: number;
@@ -15,6 +16,16 @@ export interface ChunkHistoryEntry {
   /** Sequences scored for the search: one per rationale with shared context. */
   scoredSequences: number;
   seconds: number;
+}
+
+/** The student on the dev split, at the end of an epoch. */
+export interface DevMeasurement {
+  /** 1-based. */
+  epoch: number;
+  step: number;
+  trainedTokens: number;
+  seconds: number;
+  accuracy: number;
 }
 
 /** Where a training stands; everything that is not weights. */
@@ -32,9 +43,13 @@ export interface TrainingPosition {
   /** Last epoch that began with a search. */
   searchedEpoch: number | undefined;
   history: ChunkHistoryEntry[];
-  best: { epoch: number; devAccuracy: number; testAccuracy?: number } | undefined;
+  /** Every measurement on the dev split so far. */
+  measured: DevMeasurement[];
+  best: { epoch: number; devAccuracy: number } | undefined;
   /** Highest test accuracy of any epoch, where asked for; never used to choose. */
   bestOnTest: number | undefined;
+  /** What the divergence guard has seen. */
+  losses: LossTrend | undefined;
 }
 
 const manifest = "position.json";

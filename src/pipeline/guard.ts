@@ -6,15 +6,29 @@ import { mean } from "../util/mean.ts";
 
 const settleSteps = 50;
 
+/** Where the loss began and where it is, smoothed. */
+export interface LossTrend {
+  start: number;
+  average: number;
+  steps: number;
+}
+
 export class DivergenceGuard {
-  private start = 0;
-  private average = 0;
-  private steps = 0;
+  private readonly seen: LossTrend;
   private readonly mayRise: boolean;
 
-  /** @param options.mayRise the targets change, so that a rising loss is no sign of divergence */
-  constructor(options: { mayRise?: boolean } = {}) {
+  /**
+   * @param options.mayRise the targets change, so that a rising loss is no sign of divergence
+   * @param options.trend of an earlier part of the training: against a loss that is low already, every rise would look large
+   */
+  constructor(options: { mayRise?: boolean; trend?: LossTrend | undefined } = {}) {
     this.mayRise = options.mayRise ?? false;
+    this.seen = { ...(options.trend ?? { start: 0, average: 0, steps: 0 }) };
+  }
+
+  /** To go on from later. */
+  trend(): LossTrend {
+    return { ...this.seen };
   }
 
   /** @throws SkipthinkError (exit 1) if the loss is not a number, or has risen far above where it began */
@@ -31,15 +45,16 @@ export class DivergenceGuard {
           "Lower train.learningRate or set train.maxGradientNorm; the last checkpoint is intact and --resume starts from it.",
       });
     }
-    this.steps += 1;
+    const { seen } = this;
+    seen.steps += 1;
     // Items without their weights: those of a task that counts little would make the next task's look like a rise.
     const loss = mean([...report.sequenceLosses]);
-    const smoothing = Math.min(0.95, 1 - 1 / this.steps);
-    this.average = smoothing * this.average + (1 - smoothing) * loss;
-    if (this.steps <= 20) this.start = this.average;
-    if (!this.mayRise && this.steps > settleSteps && this.average > 2 * this.start + 1) {
+    const smoothing = Math.min(0.95, 1 - 1 / seen.steps);
+    seen.average = smoothing * seen.average + (1 - smoothing) * loss;
+    if (seen.steps <= 20) seen.start = seen.average;
+    if (!this.mayRise && seen.steps > settleSteps && seen.average > 2 * seen.start + 1) {
       throw new SkipthinkError(
-        `training diverges: the mean loss rose from ${this.start.toFixed(2)} to ${this.average.toFixed(2)} (${where}; rationales ${rationales})`,
+        `training diverges: the mean loss rose from ${seen.start.toFixed(2)} to ${seen.average.toFixed(2)} (${where}; rationales ${rationales})`,
         { remedy: "Lower train.learningRate; the last checkpoint is intact." },
       );
     }

@@ -15,7 +15,12 @@ export interface MethodResult {
   optimizerSteps: number;
   /** Target tokens that carried loss, summed over training (students it starts from included). */
   trainedTokens: number;
+  /** Optimizer steps and chunk searches between them (students it starts from included). */
   trainingSeconds: number;
+  /** Seconds of chunking and probing that made this method's skips; not in `trainingSeconds`. */
+  skipDataSeconds?: number;
+  /** Share of texts cut off at the token limit or at the end of the context. */
+  unfinished?: number;
   devAccuracy?: number;
   /** Epoch that was chosen on the dev split. */
   selectedEpoch?: number;
@@ -68,9 +73,9 @@ export interface ReportData {
       trainedTokens: number;
       seconds: number;
       loss: number;
-      devLoss?: number;
-      devAccuracy?: number;
     }[];
+    /** Accuracy on the dev split at the end of the epochs that were measured. */
+    dev?: { step: number; trainedTokens: number; seconds: number; accuracy: number }[];
   }[];
   chunking: {
     count: number;
@@ -83,7 +88,10 @@ export interface ReportData {
       meanObjectiveAfter: number;
       changed: number;
       rationales: number;
-      forwardPasses: number;
+      /** One per rationale with shared context. */
+      scoredSequences: number;
+      /** Chunks searched for, in a search after training: it has its own number of chunks and begins at average ones. */
+      count?: number;
     }[];
   };
   skips: {

@@ -113,7 +113,6 @@ thead .chart.bar{height:14px}
 .error{fill:none;stroke:var(--m);stroke-width:1.5;opacity:.65}
 .range{fill:var(--m);opacity:.35}
 .line{fill:none;stroke:var(--m);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
-.line.dashed{stroke-width:1.4;stroke-dasharray:5 4}
 .dot,.badge path{fill:var(--m);stroke:var(--page);stroke-width:1}
 .badge path{stroke:none}
 .chart text.dot-label{fill:var(--m);font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:3px}

@@ -12,6 +12,7 @@ function sample(id: number, correct: boolean, tokens: number, predicted: string 
     predicted,
     correct,
     tokens,
+    finished: true,
   };
 }
 
@@ -19,12 +20,12 @@ const before = [true, true, true, false, true, false].map((correct, i) => sample
 const after = [
   sample(0, true, 5),
   sample(1, false, 6, "4"),
-  { ...sample(2, false, 64), predicted: undefined },
+  { ...sample(2, false, 64), predicted: undefined, finished: false },
   sample(3, true, 7),
   { ...sample(4, false, 9), predicted: undefined },
   sample(5, false, 8, "5"),
 ];
-const options = { maxNewTokens: 64, examples: 2 };
+const options = { examples: 2 };
 
 describe("lost answers", () => {
   it("are counted with how they fail", () => {
@@ -53,8 +54,8 @@ describe("lost answers", () => {
   });
 
   it("of a text that was cut off are no answers, whatever could be read in it", () => {
-    const cutOff = { ...sample(1, false, 64, "4"), text: "She has 4" };
-    const said = { ...sample(2, false, 64, "4"), text: "She has 4. --> 4" };
+    const cutOff = { ...sample(1, false, 64, "4"), text: "She has 4", finished: false };
+    const said = { ...sample(2, false, 64, "4"), text: "She has 4. --> 4", finished: false };
     const samples = [sample(1, true, 10), sample(2, true, 10)];
     const found = lostAnswers({ name: "full", samples }, { name: "stt", samples: [cutOff, said] }, options);
     expect(found.failures).toEqual({ otherAnswer: 1, unreadable: 0, unfinished: 1 });

@@ -47,6 +47,11 @@ describe("distill", () => {
       });
     }
     expect(result.methods.full!.speedUp).toBe(1);
+    // 24 new tokens are never enough for an untrained student.
+    expect(result.methods.full).toMatchObject({ unfinished: 1 });
+    expect(first.stderr).toMatch(/100 % of the texts of full were cut off at 24 new tokens/);
+    expect(result.methods.stt!.skipDataSeconds).toBeGreaterThan(0);
+    expect(result.methods["cwt-sbc"]).not.toHaveProperty("skipDataSeconds");
     // 24 rationales in batches of 8, and with four chunks each five times as many items.
     expect(result.methods.full!.optimizerSteps).toBe(3);
     expect(result.methods["cwt-ac"]!.optimizerSteps).toBe(15);
@@ -78,6 +83,14 @@ describe("distill", () => {
     expect(await suppressed("stt")).toHaveLength(6);
     expect(await suppressed("full")).toBeUndefined();
     expect(JSON.parse(await readFile(join(run, "results.json"), "utf8"))).toEqual(JSON.parse(first.stdout));
+    const report = JSON.parse(await readFile(join(run, "report.json"), "utf8")) as {
+      lossCurves: { method: string; dev: { step: number; accuracy: number }[] }[];
+    };
+    // The choice of the epoch can be looked at afterwards.
+    expect(report.lossCurves.find(({ method }) => method === "full")!.dev).toMatchObject([
+      { step: 3, accuracy: expect.any(Number) },
+    ]);
+    expect((await readdir(run)).filter((name) => name.includes("partial"))).toEqual([]);
     const manifest = JSON.parse(await readFile(join(run, "run.json"), "utf8")) as { command: string };
     expect(manifest.command).toBe(`skipthink distill ${recipe} --out ${run}`);
   });

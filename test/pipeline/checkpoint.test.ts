@@ -22,7 +22,14 @@ const student = {
 
 const at = (inputs: string, step: number): TrainingPosition => ({
   ...{ inputs, step, epoch: 0, batch: step, trainedTokens: 0, seconds: 0, boundaries: undefined },
-  ...{ searchedEpoch: undefined, history: [], best: undefined, bestOnTest: undefined },
+  ...{
+    searchedEpoch: undefined,
+    history: [],
+    measured: [],
+    best: undefined,
+    bestOnTest: undefined,
+    losses: undefined,
+  },
 });
 const save = (inputs: string, step: number, keep = 1) =>
   saveCheckpoint(folder, student, at(inputs, step), keep);

@@ -58,6 +58,21 @@ it("compares items without their weights, which differ between the tasks of chun
   for (let i = 0; i < 100; i++) step(1, 5);
 });
 
+it("goes on from where it was: a loss that is low already is not where the training began", () => {
+  const whole = new DivergenceGuard();
+  for (let step = 0; step < 200; step++) check(whole, 4 - step / 60);
+  const anew = new DivergenceGuard();
+  const resumed = new DivergenceGuard({ trend: whole.trend() });
+  for (let step = 0; step < 60; step++) for (const guard of [anew, resumed, whole]) check(guard, 0.6);
+  // A curriculum's next stage begins: far above the last loss, not above the first.
+  const rise = (guard: DivergenceGuard) => () => {
+    for (let step = 0; step < 100; step++) check(guard, 5);
+  };
+  expect(rise(anew)).toThrow("training diverges");
+  expect(rise(resumed)).not.toThrow();
+  expect(resumed.trend().start).toBe(whole.trend().start);
+});
+
 it("stops where the mean loss rises far above where it began, not where it merely rises", () => {
   expect(stepsUntilStop(new DivergenceGuard(), 30)).toBeLessThan(20);
   expect(stepsUntilStop(new DivergenceGuard(), 6)).toBe(Number.POSITIVE_INFINITY);

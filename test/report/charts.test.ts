@@ -149,7 +149,7 @@ describe("curves", () => {
     const mean = (list: { y: number }[]): number =>
       list.reduce((sum, point) => sum + point.y, 0) / list.length;
     expect(mean(thinned)).toBeCloseTo(mean(points), 2);
-    const html = curveChart([{ look: looks[0]!, points, dashed: false }], {
+    const html = curveChart([{ look: looks[0]!, points }], {
       xTitle: "steps",
       yTitle: "loss",
       description: "loss",

@@ -211,10 +211,12 @@ export function sampleData(): ReportData {
           trainedTokens: step * perStep,
           seconds: step * 0.11,
           loss: (floor + fine * Math.exp((-i / 240) * 9)) * (1 + random.normal() * 0.06),
-          ...(i % 20 === 19
-            ? { devAccuracy: accuracy * (1 - Math.exp(-i / 60)) + random.normal() * 0.01 }
-            : {}),
         };
+      }),
+      dev: Array.from({ length: 12 }, (_, i) => {
+        const step = Math.round(((i + 1) / 12) * steps);
+        const at = { step, trainedTokens: step * perStep, seconds: step * 0.11 };
+        return { ...at, accuracy: accuracy * (1 - Math.exp(-(i + 1) / 3)) + random.normal() * 0.01 };
       }),
     })),
     chunking: {
@@ -226,7 +228,7 @@ export function sampleData(): ReportData {
         meanObjectiveAfter: 2.12 - i * 0.12,
         changed: 1502 - i * 420,
         rationales: 1987,
-        forwardPasses: 1987,
+        scoredSequences: 1987,
       })),
     },
     skips: {

@@ -1,6 +1,5 @@
 /** Asks the chunk-wise student which chunks it can spare. Results are appended block by block, so a killed run loses one block. */
 
-import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Student } from "../../engine/engine.ts";
 import { forcedJudge, generateJudge, type Judge } from "../../method/probe/judge.ts";
@@ -9,10 +8,9 @@ import { randomSkips } from "../../method/probe/random-skips.ts";
 import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
-import { appendText } from "../../tensor/atomic-file.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
-import { readFinishedJsonLines, writeJsonLines } from "../json-lines.ts";
+import { openPartialResults } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
 
@@ -36,6 +34,11 @@ export interface Probed {
 /** Rationales per block: what a killed run probes again at most. Fixed, so that batches are the same after a resume. */
 const blockSize = 256;
 
+interface ProbedBlock {
+  probed: ProbedRationale[];
+  seconds: number;
+}
+
 export async function probeStage(
   context: RunContext,
   data: RunData,
@@ -45,17 +48,18 @@ export async function probeStage(
   const { folder, recipe, reporter, engine } = context;
   const title = "probe";
   const inputs = { chunks: chunked.hash, probe: recipe.probe, data: data.hash };
+  const partialFile = folder.file("skips.partial.jsonl");
   const { result, hash, cached } = await runStage<ProbeResult>(
     folder,
     "probe",
     inputs,
     async (inputsHash) => {
       reporter.stage(title);
-      const partial = folder.file("skips.partial.jsonl");
-      const done = await readPartial(partial, inputsHash);
+      const partial = await openPartialResults<ProbedBlock>(partialFile, inputsHash);
+      const done = partial.blocks.flatMap(({ probed }) => probed);
+      let spent = partial.blocks.reduce((sum, { seconds }) => sum + seconds, 0);
       if (done.length > 0) reporter.note(`resumed after ${done.length} rationales`);
       const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
-      const started = performance.now();
       try {
         const judge = makeJudge(context, data, base, student);
         const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
@@ -64,10 +68,13 @@ export async function probeStage(
         const total = base.encoded.length;
         reporter.progress({ done: done.length, total, unit: "rationale" });
         for (let from = done.length; from < total; from += blockSize) {
+          const started = performance.now();
           const block = base.encoded.slice(from, from + blockSize);
           const probed = await probeRationales(student, block, boundaries, base.markers, judge, options);
-          await appendText(partial, probed.map((one) => JSON.stringify(one) + "\n").join(""));
+          const seconds = (performance.now() - started) / 1000;
+          await partial.append({ probed, seconds });
           done.push(...probed);
+          spent += seconds;
           reporter.progress({ done: done.length, total, unit: "rationale" });
           stopIfAsked(context, `after probing ${done.length} of ${total} rationales`);
         }
@@ -75,10 +82,10 @@ export async function probeStage(
         await student.close();
       }
       await folder.writeJsonLines(done, "skips.jsonl");
-      await rm(partial, { force: true });
-      return { ...summarize(data, base, done), seconds: (performance.now() - started) / 1000 };
+      return { ...summarize(data, base, done), seconds: spent };
     },
   );
+  await rm(partialFile, { force: true });
   if (cached) reporter.stageSkipped(title, "unchanged");
   else if (2 * result.wrongWhenWhole > result.rationales) reporter.warning(mostlyWrong(result, recipe));
   return { result, hash, skips: await folder.readJsonLines<ProbedRationale>("skips.jsonl") };
@@ -119,20 +126,6 @@ function makeJudge({ recipe }: RunContext, data: RunData, base: RunStudent, stud
     isRight: (rationaleId, text) =>
       answersEqual(data.answerKind, readAnswer(data.answerKind, `--> ${text}`), gold.get(rationaleId)!, data),
   });
-}
-
-/** Whole blocks of a partial file of the same probing; anything else is deleted. The first line names the inputs. */
-async function readPartial(path: string, inputsHash: string): Promise<ProbedRationale[]> {
-  const header = { inputs: inputsHash };
-  const [first, ...probed] = existsSync(path)
-    ? await readFinishedJsonLines<ProbedRationale | typeof header>(path)
-    : [];
-  const isSame = JSON.stringify(first) === JSON.stringify(header);
-  const kept = isSame
-    ? (probed as ProbedRationale[]).slice(0, probed.length - (probed.length % blockSize))
-    : [];
-  await writeJsonLines(path, [header, ...kept]);
-  return kept;
 }
 
 function summarize(

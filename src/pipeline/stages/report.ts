@@ -1,6 +1,7 @@
 /** Last stage: gathers what the run found out into report.json, results.json (the contract for scripts) and report.html. */
 import { existsSync } from "node:fs";
 import { mcNemarExact, proportionStandardError, wilsonInterval } from "../../evaluate/statistics.ts";
+import { methodPlans } from "../../method/baselines/methods.ts";
 import type { MethodName } from "../../method/baselines/plan.ts";
 import type { ProbedChunk, SkipReason } from "../../method/probe/types.ts";
 import type { MethodResult, ReportData } from "../../report/data.ts";
@@ -79,7 +80,9 @@ function methodResults(outcome: RunOutcome): Record<string, MethodResult> {
     const trained = outcome.trained.get(name)!.result;
     const problems = samples.length;
     const right = samples.filter(({ correct }) => correct).length;
-    const { secondsPerProblem, secondsPerProblemBatched, meanGeneratedTokens } = result;
+    const { secondsPerProblem, secondsPerProblemBatched, meanGeneratedTokens, unfinished } = result;
+    const { chunked, probed } = outcome;
+    const hasSkips = methodPlans[name].needsSkips !== false && chunked !== undefined && probed !== undefined;
     results[name] = {
       accuracy: right / problems,
       accuracyStandardError: proportionStandardError(right, problems),
@@ -91,6 +94,8 @@ function methodResults(outcome: RunOutcome): Record<string, MethodResult> {
       optimizerSteps: trained.optimizerSteps,
       trainedTokens: trained.trainedTokens,
       trainingSeconds: trained.trainingSeconds,
+      ...(hasSkips ? { skipDataSeconds: chunked.result.seconds + probed.result.seconds } : {}),
+      unfinished,
       ...(trained.devAccuracy === undefined ? {} : { devAccuracy: trained.devAccuracy }),
       selectedEpoch: trained.selectedEpoch,
       ...(trained.bestOnTest === undefined ? {} : { bestOnTest: trained.bestOnTest }),
@@ -166,7 +171,7 @@ async function lossCurves(
   { trained }: RunOutcome,
 ): Promise<ReportData["lossCurves"]> {
   const curves: ReportData["lossCurves"] = [];
-  for (const method of trained.keys()) {
+  for (const [method, { result }] of trained) {
     if (!existsSync(folder.metrics(method))) continue;
     const lines = await folder.readJsonLines<TrainMetrics>("metrics", `${method}.jsonl`);
     const width = Math.max(1, Math.ceil(lines.length / curvePoints));
@@ -177,7 +182,8 @@ async function lossCurves(
       const loss = window.reduce((sum, line) => sum + line.loss, 0) / window.length;
       points.push({ step, trainedTokens, seconds, loss });
     }
-    curves.push({ method, points });
+    const dev = result.measured?.map(({ epoch: _e, ...measured }) => measured);
+    curves.push({ method, points, ...(dev === undefined ? {} : { dev }) });
   }
   return curves;
 }
@@ -193,7 +199,7 @@ function chunking({ recipe }: RunContext, { trained, chunked }: RunOutcome): Rep
         meanObjectiveAfter: entry.meanObjectiveAfter,
         changed: entry.changed,
         rationales: entry.rationales,
-        forwardPasses: scoredSequences,
+        scoredSequences,
       });
     }
   }
@@ -202,13 +208,14 @@ function chunking({ recipe }: RunContext, { trained, chunked }: RunOutcome): Rep
     history.push({
       method: "final student",
       epoch: history.at(-1)?.epoch ?? 0,
+      count: chunked.count,
       meanObjectiveBefore,
       meanObjectiveAfter,
       changed: chunked.chunks.filter(
         ({ boundaries, boundariesBefore }) => boundaries.join() !== boundariesBefore.join(),
       ).length,
       rationales: count,
-      forwardPasses: scoredSequences,
+      scoredSequences,
     });
   }
   const { chunks } = recipe.probe;

@@ -14,6 +14,7 @@ import { RandomStream } from "../../util/random.ts";
 import { type Budget, budgetOf, expectedSteps, type Used, usedShare } from "../budget.ts";
 import {
   type ChunkHistoryEntry,
+  type DevMeasurement,
   loadCheckpoint,
   saveCheckpoint,
   type TrainingPosition,
@@ -36,6 +37,8 @@ export interface TrainResult {
   /** 1-based epoch whose student was kept. */
   selectedEpoch: number;
   devAccuracy: number | undefined;
+  /** On the dev split at the end of each epoch that was measured. */
+  measured: DevMeasurement[];
   bestOnTest: number | undefined;
   history: ChunkHistoryEntry[];
   /** Chunking at the end, by rationale id; undefined for methods without chunks. */
@@ -116,7 +119,7 @@ class Training {
   private readonly upstream: Upstream;
   private readonly budget: Budget;
   private readonly peak: number;
-  private readonly guard: DivergenceGuard;
+  private guard: DivergenceGuard;
   private readonly encodedOf: (rationaleId: string) => EncodedRationale;
   private position: TrainingPosition;
   private student!: Student;
@@ -138,8 +141,7 @@ class Training {
     const { budget, learningRate } = trainingSettings(context, plan.name);
     this.budget = budget;
     this.peak = learningRate;
-    // Targets that grow harder on a schedule raise the loss without anything being wrong.
-    this.guard = new DivergenceGuard({ mayRise: plan.progression !== undefined });
+    this.guard = this.newGuard(undefined);
     const encoded = new Map(base.encoded.map((one) => [one.rationaleId, one]));
     this.encodedOf = (rationaleId) => encoded.get(rationaleId)!;
     this.position = {
@@ -152,9 +154,16 @@ class Training {
       boundaries: undefined,
       searchedEpoch: undefined,
       history: [],
+      measured: [],
       best: undefined,
       bestOnTest: undefined,
+      losses: undefined,
     };
+  }
+
+  private newGuard(trend: TrainingPosition["losses"]): DivergenceGuard {
+    // Targets that grow harder on a schedule raise the loss without anything being wrong.
+    return new DivergenceGuard({ mayRise: this.plan.progression !== undefined, trend });
   }
 
   async run(): Promise<TrainResult> {
@@ -180,7 +189,8 @@ class Training {
         this.position.inputs,
       );
       if (found !== undefined) {
-        this.position = found;
+        this.position = { ...this.position, ...found };
+        this.guard = this.newGuard(found.losses);
         reporter.note(`resumed at step ${found.step} of ${this.plan.name}`);
       }
       await rewindMetrics(folder.metrics(this.plan.name), this.position.step);
@@ -194,13 +204,15 @@ class Training {
     } finally {
       await this.student.close();
     }
-    const { step, trainedTokens, seconds, best, history, boundaries, bestOnTest, epoch } = this.position;
+    const { step, trainedTokens, seconds, best, measured, history, boundaries, bestOnTest, epoch } =
+      this.position;
     return {
       optimizerSteps: this.upstream.optimizerSteps + step,
       trainedTokens: this.upstream.trainedTokens + trainedTokens,
       trainingSeconds: this.upstream.trainingSeconds + seconds,
       selectedEpoch: best?.epoch ?? epoch,
       devAccuracy: best?.devAccuracy,
+      measured,
       bestOnTest,
       history,
       boundaries,
@@ -257,6 +269,7 @@ class Training {
       epoch: position.epoch,
       step: position.step + 1,
     });
+    position.losses = this.guard.trend();
     position.step += 1;
     position.batch += 1;
     position.trainedTokens += report.targetTokens;
@@ -355,6 +368,8 @@ class Training {
     if (usedShare(this.budget, this.used(0)) < settledAt && !isLast) return;
     const devAccuracy = await this.measure(this.base.dev);
     reporter.note(`epoch ${position.epoch}: dev accuracy ${(100 * devAccuracy).toFixed(1)} %`);
+    const { epoch, step, trainedTokens, seconds } = position;
+    position.measured.push({ epoch, step, trainedTokens, seconds, accuracy: devAccuracy });
     // A later epoch wins a tie: it has seen more data.
     if (position.best === undefined || devAccuracy >= position.best.devAccuracy) {
       position.best = { epoch: position.epoch, devAccuracy };

@@ -9,8 +9,6 @@ import { linearScale, logScale } from "./scale.ts";
 export interface Curve {
   look: MethodLook;
   points: { x: number; y: number }[];
-  /** Drawn dashed, e.g. the loss on the dev split beside the training loss. */
-  dashed: boolean;
 }
 
 export interface CurveChart {
@@ -74,11 +72,9 @@ function draw(box: Box, curves: Curve[], chart: CurveChart): Html {
   for (const curve of curves) {
     const at = curve.points.map((point) => `${px(x.at(point.x))} ${px(y.at(point.y))}`);
     const last = curve.points.at(-1)!;
-    const kind = curve.dashed ? "line dashed" : "line";
-    const name = `${curve.look.name}${curve.dashed ? ", dev" : ""}`;
     parts.push(
-      `<g class="${curve.look.colour}"><title>${escapeHtml(name)}</title>` +
-        (at.length > 1 ? `<polyline class="${kind}" points="${at.join(" ")}"/>` : "") +
+      `<g class="${curve.look.colour}"><title>${escapeHtml(curve.look.name)}</title>` +
+        (at.length > 1 ? `<polyline class="line" points="${at.join(" ")}"/>` : "") +
         `<path class="dot" transform="translate(${px(x.at(last.x))} ${px(y.at(last.y))})" d="${curve.look.marker}"/></g>`,
     );
   }

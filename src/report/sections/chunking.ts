@@ -17,18 +17,29 @@ export function chunkingSection(data: ReportData, looks: MethodLook[]): Html {
       ? `<p class="empty">No chunk search was done in this run; chunks, where they were used, are of equal size in steps.</p>`
       : table(
           "Chunk search, in the order it was done",
-          ["Method", "Epoch", "J before", "J after", "Change", "Rationales<br>changed", "Forward<br>passes"],
+          [
+            "Method",
+            "Epoch",
+            "J before",
+            "J after",
+            "Change",
+            "Rationales<br>changed",
+            "Sequences<br>scored",
+          ],
           rows.map((row) => [
-            methodBadge(looks, row.method),
+            methodBadge(looks, row.method) +
+              (row.count === undefined
+                ? ""
+                : `<br><span class="quiet">${decimal(row.count)} chunks, from average ones</span>`),
             decimal(row.epoch),
             decimal(row.meanObjectiveBefore, 3),
             decimal(row.meanObjectiveAfter, 3),
             row.meanObjectiveBefore > 0 ? percent(row.meanObjectiveAfter / row.meanObjectiveBefore - 1) : "–",
             `${decimal(row.changed)} <span class="quiet">of ${decimal(row.rationales)}</span>`,
-            decimal(row.forwardPasses),
+            decimal(row.scoredSequences),
           ]),
         ) +
-        `<p class="note">J is the sum over chunks of the student's mean loss per token, end-of-chunk token included, averaged over rationales; lower means that the cuts fall where the student expects them.</p>`;
+        `<p class="note">J is the sum over chunks of the student's mean loss per token, end-of-chunk token included, averaged over rationales; lower means that the cuts fall where the student expects them. Rows with other numbers of chunks do not compare.</p>`;
   return (
     `<section id="chunking"><h2>Chunking</h2><p>Rationales are cut into at most ${decimal(count)} chunks${probedCount === undefined ? "" : ` for training, ${decimal(probedCount)} for probing`}.</p>${searched}` +
     cutNote(rows.length, history.length, "rows of the history") +

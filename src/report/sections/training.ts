@@ -5,21 +5,25 @@ import { escapeHtml, type Html } from "../html.ts";
 import { maxCurvePoints } from "../limits.ts";
 import { legend, type MethodLook } from "../palette.ts";
 
-type CurvePoint = ReportData["lossCurves"][number]["points"][number];
+/** Where a point of either curve stands. */
+type CurvePlace = Pick<
+  ReportData["lossCurves"][number]["points"][number],
+  "step" | "trainedTokens" | "seconds"
+>;
 
 const xAxes = [
-  { id: "steps", choice: "Steps", title: "optimizer steps", value: (point: CurvePoint) => point.step },
+  { id: "steps", choice: "Steps", title: "optimizer steps", value: (point: CurvePlace) => point.step },
   {
     id: "tokens",
     choice: "Trained tokens",
     title: "trained tokens",
-    value: (point: CurvePoint) => point.trainedTokens,
+    value: (point: CurvePlace) => point.trainedTokens,
   },
   {
     id: "seconds",
     choice: "Time",
     title: "seconds of training",
-    value: (point: CurvePoint) => point.seconds,
+    value: (point: CurvePlace) => point.seconds,
   },
 ] as const;
 
@@ -27,40 +31,47 @@ export function trainingSection(data: ReportData, looks: MethodLook[]): Html {
   const heading = `<section id="training"><h2>Training</h2>`;
   const drawn = looks.flatMap((look) => {
     const curve = data.lossCurves.find((candidate) => candidate.method === look.name);
-    return curve === undefined || curve.points.length === 0 ? [] : [{ look, points: curve.points }];
+    return curve === undefined || curve.points.length === 0 ? [] : [{ look, ...curve }];
   });
   if (drawn.length === 0) return `${heading}<p class="empty">No loss curves were recorded.</p></section>`;
-  const has = (key: "devLoss" | "devAccuracy"): boolean =>
-    drawn.some(({ points }) => points.some((point) => typeof point[key] === "number"));
   const averaged = drawn.some(({ points }) => points.length > maxCurvePoints);
   const names = drawn.map(({ look }) => look.name);
+  // Where each method was measured once, the results table says it all.
+  const count = (dev: (typeof drawn)[number]["dev"]): number => dev?.length ?? 0;
+  const measured = drawn.some(({ dev }) => count(dev) > 1) ? drawn.filter(({ dev }) => count(dev) > 0) : [];
 
   const panels = xAxes.map((axis) => {
-    const line = (key: "loss" | "devLoss" | "devAccuracy"): Curve[] =>
-      drawn.map(({ look, points }) => ({
-        look,
-        dashed: key === "devLoss",
-        points: points.flatMap((point) => {
-          const y = point[key];
-          return typeof y === "number" ? [{ x: axis.value(point), y }] : [];
+    const loss = curveChart(
+      drawn.map(
+        ({ look, points }): Curve => ({
+          look,
+          points: points.map((point) => ({ x: axis.value(point), y: point.loss })),
         }),
-      }));
-    const loss = curveChart([...line("loss"), ...line("devLoss")], {
-      xTitle: axis.title,
-      yTitle: "loss (nats per target token)",
-      description: `Training loss of ${names.join(", ")} against ${axis.title}`,
-      height: 360,
-      y: "loss",
-    });
-    const accuracy = has("devAccuracy")
-      ? `<h3>Accuracy on the dev split</h3>${curveChart(line("devAccuracy"), {
-          xTitle: axis.title,
-          yTitle: "dev accuracy",
-          description: `Dev accuracy of ${names.join(", ")} against ${axis.title}`,
-          height: 280,
-          y: "share",
-        })}`
-      : "";
+      ),
+      {
+        xTitle: axis.title,
+        yTitle: "loss (nats per target token)",
+        description: `Training loss of ${names.join(", ")} against ${axis.title}`,
+        height: 360,
+        y: "loss",
+      },
+    );
+    const dev = measured.map(
+      ({ look, dev: points }): Curve => ({
+        look,
+        points: points!.map((point) => ({ x: axis.value(point), y: point.accuracy })),
+      }),
+    );
+    const accuracy =
+      dev.length === 0
+        ? ""
+        : `<h3>Accuracy on the dev split</h3>${curveChart(dev, {
+            xTitle: axis.title,
+            yTitle: "dev accuracy",
+            description: `Dev accuracy of ${measured.map(({ look }) => look.name).join(", ")} against ${axis.title}`,
+            height: 280,
+            y: "share",
+          })}`;
     return `<div class="panel panel-${axis.id}">${loss}${accuracy}</div>`;
   });
   // Radio buttons that the style sheet reads: the switch works without a script and by keyboard.
@@ -70,16 +81,14 @@ export function trainingSection(data: ReportData, looks: MethodLook[]): Html {
   );
   return (
     `${heading}<figure class="switch"><h3>Loss</h3>${legend(looks, names)}<fieldset><legend>Horizontal axis</legend>${choices.join("")}</fieldset>` +
-    `${panels.join("")}<figcaption>${escapeHtml(caption(has("devLoss"), averaged))}</figcaption></figure></section>`
+    `${panels.join("")}<figcaption>${escapeHtml(caption(averaged))}</figcaption></figure></section>`
   );
 }
 
-function caption(devLoss: boolean, averaged: boolean): string {
-  return [
-    "Methods train on different targets (a chunk, a whole rationale, an answer), so compare the shapes of the loss curves rather than their heights.",
-    devLoss ? "Dashed: loss on the dev split." : "",
-    averaged ? `Curves with more than ${maxCurvePoints} points are averaged in equal groups.` : "",
-  ]
-    .filter((part) => part !== "")
-    .join(" ");
+function caption(averaged: boolean): string {
+  const text =
+    "Methods train on different targets (a chunk, a whole rationale, an answer), so compare the shapes of the loss curves rather than their heights.";
+  return averaged
+    ? `${text} Curves with more than ${maxCurvePoints} points are averaged in equal groups.`
+    : text;
 }
