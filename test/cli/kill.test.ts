@@ -91,6 +91,10 @@ const moments: { name: string; when: (run: string) => boolean }[] = [
     when: (run) => existsSync(join(run, "skips.partial.jsonl")),
   },
   {
+    name: "in evaluation",
+    when: (run) => existsSync(join(run, "eval", "samples_full.partial.jsonl")),
+  },
+  {
     name: "on the checkpoint of the last step, before the dev split is measured",
     when: (run) => positions(run, "stt").some(({ step, epoch }) => step === 6 && epoch === 1),
   },
