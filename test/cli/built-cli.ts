@@ -6,14 +6,14 @@ import { promisify } from "node:util";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Below node_modules, so that packages are found and git looks away; one for each test process, as several build at once. */
-const built = join(root, "node_modules/.cache/skipthink-cli", process.env.VITEST_POOL_ID ?? "0");
+export const builtFolder = join(root, "node_modules/.cache/skipthink-cli", process.env.VITEST_POOL_ID ?? "0");
 
 /** Compiles src once, without checking types, and puts beside it what the package ships. */
 export async function buildCli(): Promise<void> {
-  await rm(built, { recursive: true, force: true });
-  await mkdir(built, { recursive: true });
+  await rm(builtFolder, { recursive: true, force: true });
+  await mkdir(builtFolder, { recursive: true });
   for (const shared of ["package.json", "recipes", "models"]) {
-    await symlink(join(root, shared), join(built, shared));
+    await symlink(join(root, shared), join(builtFolder, shared));
   }
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   const options = ["--noCheck", "--declaration", "false", "--sourceMap", "false"];
@@ -22,7 +22,7 @@ export async function buildCli(): Promise<void> {
     "-p",
     join(root, "tsconfig.build.json"),
     "--outDir",
-    join(built, "dist"),
+    join(builtFolder, "dist"),
     ...options,
   ]);
 }
@@ -42,7 +42,7 @@ export async function runBuilt(
   argv: readonly string[],
   interruption?: { when: () => boolean; signal: NodeJS.Signals; closesPipes?: boolean },
 ): Promise<EndedProcess> {
-  const child: ChildProcess = spawn(process.execPath, [join(built, "dist/cli/main.js"), ...argv], {
+  const child: ChildProcess = spawn(process.execPath, [join(builtFolder, "dist/cli/main.js"), ...argv], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1" },
   });
