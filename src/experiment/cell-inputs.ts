@@ -2,11 +2,10 @@
  * What a cell's results were made from: the contents of its data files and of its student's folder, noted in a file beside the
  * cell's folder when its run ends. The recipe names paths only, and a file may be changed in place.
  */
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { z } from "zod";
 import type { Recipe } from "../pipeline/config/schema.ts";
-import { contentHash } from "../pipeline/content-hash.ts";
+import { contentHash, modelFolderHashes } from "../pipeline/content-hash.ts";
 import { hashOf, RunFolder } from "../pipeline/run-folder.ts";
 import { resolveModelFolder } from "../pipeline/stages/student.ts";
 import { hubFolder, isHubModel } from "../students/hub.ts";
@@ -105,12 +104,8 @@ function dataFiles({ data }: Recipe): string[] {
 async function studentHash({ student }: Recipe, known: KnownHashes): Promise<string | undefined> {
   const folder = student.model == null ? undefined : await modelFolder(student.model);
   if (folder === undefined) return undefined;
-  const names = (await readdir(folder).catch(() => []))
-    .filter((name) => /\.(json|safetensors|txt|model)$/.test(name))
-    .sort();
-  const hashes: Record<string, string | undefined> = {};
-  for (const name of names) hashes[name] = await hashFile(join(folder, name), known);
-  return names.length === 0 ? undefined : hashOf(hashes);
+  const hashes = await modelFolderHashes(folder, (path) => hashFile(path, known)).catch(() => ({}));
+  return Object.keys(hashes).length === 0 ? undefined : hashOf(hashes);
 }
 
 /** undefined for a model that is not on this machine: its run says so, or downloads it. */

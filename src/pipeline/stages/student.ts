@@ -1,7 +1,5 @@
 /** The student that every method starts from: the recipe's model, or a random one, with the markers in its tokenizer. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { encodeRationale } from "../../method/items/encode.ts";
 import { findMarkers, markerTokens } from "../../method/items/markers.ts";
@@ -16,6 +14,7 @@ import { hubFolder, isHubModel } from "../../students/hub.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
 import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.ts";
 import { inputError } from "../../util/errors.ts";
+import { modelFolderHashes } from "../content-hash.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { hashOf, runStage } from "../run-folder.ts";
 import { fittingDevProblems, fittingRationales } from "./fit-context.ts";
@@ -65,32 +64,6 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
   return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, dev, contextLength };
 }
 
-/** Names, sizes and both ends of the folder's files: tells models apart without reading gigabytes. */
-async function fingerprint(folder: string): Promise<Record<string, string>> {
-  const end = 1 << 20;
-  const prints: Record<string, string> = {};
-  for (const name of (await readdir(folder))
-    .filter((file) => /\.(json|safetensors|txt)$/.test(file))
-    .sort()) {
-    const file = await open(join(folder, name));
-    try {
-      const { size } = await file.stat();
-      const hash = createHash("sha256");
-      for (const position of size > 2 * end ? [0, size - end] : [0]) {
-        const { buffer, bytesRead } = await file.read({
-          buffer: Buffer.alloc(Math.min(size, 2 * end)),
-          position,
-        });
-        hash.update(buffer.subarray(0, bytesRead));
-      }
-      prints[name] = `${size} ${hash.digest("hex").slice(0, 16)}`;
-    } finally {
-      await file.close();
-    }
-  }
-  return prints;
-}
-
 async function baseFolder(context: RunContext, data: RunData): Promise<{ folder: string; hash: string }> {
   const { recipe, folder, reporter } = context;
   const { model, random } = recipe.student;
@@ -105,7 +78,7 @@ async function baseFolder(context: RunContext, data: RunData): Promise<{ folder:
     }
     return {
       folder: path,
-      hash: hashOf(await fingerprint(path)),
+      hash: hashOf(await modelFolderHashes(path)),
     };
   }
   const inputs = { random, seed: recipe.seed, data: data.hash };
