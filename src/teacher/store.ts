@@ -3,11 +3,12 @@
  * A process that is killed leaves at most half a line at the end, which is cut off when the journal is opened again.
  */
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { writeFully } from "../tensor/atomic-file.ts";
 import { inputError } from "../util/errors.ts";
+import { type FolderLock, lockFolder } from "../util/folder-lock.ts";
 import type { Reply, Usage } from "./reply.ts";
 import { requestKey, type TeacherRequest } from "./request.ts";
 
@@ -51,13 +52,13 @@ export class AnswerStore {
   readonly spent: Usage = { inputTokens: 0, outputTokens: 0 };
   private readonly answers: Map<string, Reply>;
   private readonly file: FileHandle;
-  private readonly lock: string;
+  private readonly lock: FolderLock;
   private queued: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
   private writing: Promise<void> | undefined;
   /** After a failed write half a line may stand at the end: nothing may be written behind it. */
   private broken: { error: unknown } | undefined;
 
-  private constructor(file: FileHandle, lock: string, lines: readonly Line[]) {
+  private constructor(file: FileHandle, lock: FolderLock, lines: readonly Line[]) {
     this.file = file;
     this.lock = lock;
     this.answers = new Map();
@@ -70,9 +71,7 @@ export class AnswerStore {
    * @throws SkipthinkError (exit 2) while another process has the journal open
    */
   static async open(path: string): Promise<OpenedStore> {
-    await mkdir(dirname(path), { recursive: true });
-    const lock = `${path}.lock`;
-    await takeLock(lock);
+    const lock = await lockFolder(`${path}.lock`, { activity: "is asking for its answers" });
     try {
       const file = await open(path, "a");
       const { lines, wholeBytes, bytes, damaged } = await readJournal(path);
@@ -87,7 +86,7 @@ export class AnswerStore {
       await syncFolder(dirname(path));
       return { store: new AnswerStore(file, lock, lines), notes };
     } catch (error) {
-      await rm(lock, { force: true });
+      await lock.release();
       throw error;
     }
   }
@@ -121,7 +120,7 @@ export class AnswerStore {
   async close(): Promise<void> {
     await this.writing?.catch(() => {});
     await this.file.close();
-    await rm(this.lock, { force: true });
+    await this.lock.release();
   }
 
   private take(line: Line): void {
@@ -219,37 +218,5 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync().finally(() => handle.close());
   } catch {
     // Windows opens no folders; there is nothing to flush.
-  }
-}
-
-async function takeLock(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = await open(path, "wx");
-      await handle.writeFile(String(process.pid)).finally(() => handle.close());
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const holder = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isRunning(holder)) {
-        throw inputError(
-          `process ${holder} is asking for this folder's answers`,
-          { file: path },
-          "Wait until it ends; if no such process of skipthink is there, delete that file.",
-        );
-      }
-      await rm(path, { force: true });
-    }
-  }
-}
-
-/** A process that was killed left its lock; the same number as ours is one from before a restart (containers). */
-function isRunning(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
