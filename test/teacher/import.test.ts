@@ -98,6 +98,17 @@ it("rows are judged by their gold answer", async () => {
   expect(result.statistics).toMatchObject({ questions: 1, wanted: 6, kept: 3, covered: 1 });
 });
 
+it("an arrow within the steps is no answer", async () => {
+  const output = "5 + 3 --> 8 apples.\n8 + 4 = 12.\n#### 12";
+  const rationale = "5 + 3 -> 8 apples.\n8 + 4 = 12.";
+  const { kept, origin } = await imported([
+    { instruction: question, output },
+    { instruction: "And then?", output: "5 + 3 --> 8 apples.\n8 + 4 = 12." },
+  ]);
+  expect(kept).toMatchObject([{ rationale, answer: "12" }]);
+  expect(origin.skipped).toEqual({ "no answer can be read": 1 });
+});
+
 it("conversations that are not one question with one reply are left out and counted", async () => {
   const turn = (role: string, content: unknown) => ({ role, content });
   const rows = [
