@@ -37,6 +37,8 @@ export class TeacherClient {
   private readonly options: ClientOptions;
   private anyReply = false;
   private inputOverhead = 0;
+  /** Tokens beyond their limit that replies were seen to have: not every server counts reasoning against it. */
+  private outputOverhead = 0;
 
   constructor(options: ClientOptions) {
     this.options = options;
@@ -89,7 +91,7 @@ export class TeacherClient {
 
   private async attempt(request: TeacherRequest, signal: AbortSignal): Promise<CountedReply | undefined> {
     const { budget, limiter, limits } = this.options;
-    const worst = worstUsage(request, this.inputOverhead);
+    const worst = worstUsage(request, this.inputOverhead, this.outputOverhead);
     const reservation = await budget.reserve(worst, signal);
     let used: Usage | undefined;
     try {
@@ -111,6 +113,7 @@ export class TeacherClient {
       admission.tokens = used.inputTokens + used.outputTokens;
       const bytes = worstUsage(request).inputTokens;
       this.inputOverhead = Math.max(this.inputOverhead, used.inputTokens - bytes + 2 * 64);
+      this.outputOverhead = Math.max(this.outputOverhead, used.outputTokens - request.maxTokens);
       return { reply, usage: used };
     } catch (error) {
       if (error instanceof AttemptError && error.failure.maybeCharged) {

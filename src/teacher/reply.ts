@@ -25,7 +25,9 @@ export interface Reply {
 
 const text = z.string().nullish();
 const tokens = z.number().min(0).max(1e12).nullish();
-const usageSchema = z.looseObject({ prompt_tokens: tokens, completion_tokens: tokens }).nullish();
+const usageSchema = z
+  .looseObject({ prompt_tokens: tokens, completion_tokens: tokens, total_tokens: tokens })
+  .nullish();
 const contentSchema = z
   .union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().nullish() }))])
   .nullish();
@@ -85,16 +87,23 @@ export function makeReply(
   usage: z.output<typeof usageSchema>,
   model: string | null | undefined,
 ): Reply {
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage ?? {};
+  const counted = usageOf(usage);
   return {
     content,
     reasoning,
     finish: finishOf(finishReason),
-    ...(typeof inputTokens === "number" && typeof outputTokens === "number"
-      ? { usage: { inputTokens, outputTokens } }
-      : {}),
+    ...(counted === undefined ? {} : { usage: counted }),
     ...(typeof model === "string" ? { model: model.slice(0, 300) } : {}),
   };
+}
+
+/** Some servers (xAI, Gemini) leave reasoning out of the reply's tokens and have it in the total, which is what they charge. */
+function usageOf(usage: z.output<typeof usageSchema>): Usage | undefined {
+  const { prompt_tokens: inputTokens, completion_tokens: written, total_tokens: total } = usage ?? {};
+  if (typeof inputTokens !== "number") return undefined;
+  const rest = typeof total === "number" && total >= inputTokens ? total - inputTokens : undefined;
+  const outputTokens = Math.max(written ?? 0, rest ?? 0);
+  return typeof written === "number" || rest !== undefined ? { inputTokens, outputTokens } : undefined;
 }
 
 export function contentOf({ content }: Pick<WireMessage, "content">): string {

@@ -156,6 +156,35 @@ describe("the budget", () => {
     await expect(budget.reserve(usage(1, 1), never)).rejects.toMatchObject({ exitCode: 4 });
   });
 
+  it("sets more aside once replies were longer than their limit", async () => {
+    const settings = teachSchema.parse({ questions: [{ file: "q" }], endpoint: { model: "m" } });
+    const budget = new Budget({ budget: { tokens: 2000 }, price: undefined }, usage(0, 0));
+    const clock = new JumpingClock();
+    // The reasoning of a thousand tokens does not count against max_tokens.
+    const wire = {
+      choices: [{ message: { content: "x" }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 9, completion_tokens: 1, total_tokens: 1010 },
+    };
+    const client = new TeacherClient({
+      endpoint: { url: "http://127.0.0.1:1/v1", stream: false, key: undefined },
+      limits: settings.limits,
+      seed: 1,
+      budget,
+      limiter: new RateLimiter({}, clock),
+      clock,
+      fetch: async () => new Response(JSON.stringify(wire)),
+      onLost: async () => {},
+      onRetry: () => {},
+    });
+    const ask = (seed: number) => {
+      const draw = { sample: 0, seed, maxTokens: 5, temperature: 0 };
+      return client.ask(makeRequest(settings, [{ role: "user", content: "?" }], draw), never);
+    };
+    await ask(1);
+    await expect(ask(2)).rejects.toMatchObject({ exitCode: 4 });
+    expect(budget.spent).toEqual(usage(9, 1001));
+  });
+
   it("counts money", async () => {
     expect(cost(usage(3, 2), price)).toBe(26);
     const budget = new Budget({ budget: { money: 30 }, price }, usage(0, 0));

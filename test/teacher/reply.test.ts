@@ -251,6 +251,35 @@ describe("what is no reply", () => {
     expect(() => readStreamedReply('data: {"error": {"message": "x"}}\n\ndata: [DONE]\n\n')).toThrow(/error/);
   });
 
+  it.each([
+    // Reasoning counts in the total alone, as with xAI and Gemini.
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 115 },
+      { inputTokens: 10, outputTokens: 105 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 3 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: null },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, total_tokens: 15 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+  ])("usage %j counts everything that was written", (usage, counted) => {
+    const choice = { message: { content: "x" }, finish_reason: "stop" };
+    expect(readReply(JSON.stringify({ choices: [choice], usage })).usage).toEqual(counted);
+    const event = { choices: [{ ...choice, delta: { content: "x" } }], usage };
+    expect(readStreamedReply(`data: ${JSON.stringify(event)}\n\n`).usage).toEqual(counted);
+  });
+
   it("usage that makes no sense is left out", () => {
     const body = { choices: [{ message: { content: "x" } }], usage: { prompt_tokens: 3 } };
     expect(readReply(JSON.stringify(body)).usage).toBeUndefined();
