@@ -80,6 +80,7 @@ export function readReply(body: string): Reply {
   return makeReply(contentOf(message), reasoningOf(message), choice.finish_reason, wire.usage, wire.model);
 }
 
+/** @throws UnreadableReply for an end that is a fault of the server */
 export function makeReply(
   content: string,
   reasoning: string,
@@ -115,7 +116,14 @@ export function reasoningOf(message: Partial<WireMessage>): string {
   return message.reasoning_content || message.reasoning || "";
 }
 
+/** Ends that are a fault of the server: what was written is no answer. */
+const brokenEnds = ["error", "abort", "aborted", "cancelled", "canceled"];
+
+/** @throws UnreadableReply for an end that is a fault of the server */
 function finishOf(reason: string | null | undefined): Reply["finish"] {
+  if (brokenEnds.includes(reason?.toLowerCase() ?? "")) {
+    throw new UnreadableReply(`the server ended the reply with "${reason}"`);
+  }
   switch (reason) {
     case "stop":
     case "eos":
@@ -123,6 +131,7 @@ function finishOf(reason: string | null | undefined): Reply["finish"] {
       return "stop";
     case "length":
     case "max_tokens":
+    case "model_length":
       return "length";
     case "content_filter":
       return "filtered";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type AttemptError, type AttemptFailure, send } from "../../src/teacher/http.ts";
-import { type Reply, readReply, splitReasoning } from "../../src/teacher/reply.ts";
+import { type Reply, readReply, splitReasoning, UnreadableReply } from "../../src/teacher/reply.ts";
 import { readStreamedReply } from "../../src/teacher/stream.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -159,6 +159,11 @@ describe("the form of each server", () => {
     expect(splitReasoning(reply)).toEqual(split);
   });
 
+  it("may end where the window does (Mistral)", () => {
+    const choices = [{ message: { content: "3 +" }, finish_reason: "model_length" }];
+    expect(readReply(JSON.stringify({ choices })).finish).toBe("length");
+  });
+
   it("is read of all fixtures", () => {
     const others = ["README.md", "vllm-failing.sse"];
     const replies = readdirSync(fixtures).filter(
@@ -239,6 +244,18 @@ describe("what is no reply", () => {
   ])("%s is refused", (_name, body) => {
     expect(() => readReply(body)).toThrow(/reply/);
   });
+
+  it.each(["error", "abort", "Cancelled"])(
+    "a reply that ended with %j is refused, streamed or not",
+    (reason) => {
+      const choice = { message: { content: "3 + 5" }, finish_reason: reason };
+      expect(() => readReply(JSON.stringify({ choices: [choice] }))).toThrow(UnreadableReply);
+      const event = { choices: [{ delta: { content: "3 + 5" }, finish_reason: reason }] };
+      expect(() => readStreamedReply(`data: ${JSON.stringify(event)}\n\ndata: [DONE]\n\n`)).toThrow(
+        `the server ended the reply with "${reason}"`,
+      );
+    },
+  );
 
   it("a stream that was cut anywhere is refused", () => {
     const whole = fixture("openai-chat.sse");
