@@ -4,6 +4,7 @@
  * in the text; content as text, null or a list of parts. Everything is untrusted.
  */
 import { z } from "zod";
+import { refuseErrors } from "./server-error.ts";
 
 export interface Usage {
   inputTokens: number;
@@ -52,8 +53,12 @@ type WireMessage = z.output<typeof messageSchema>;
 /** Why a body is no reply; the caller retries. */
 export class UnreadableReply extends Error {}
 
-/** @throws UnreadableReply for JSON that has another shape */
-export function checkWireReply(value: unknown): WireReply {
+/**
+ * @param hasText parts of the reply came before this one
+ * @throws UnreadableReply for JSON that has another shape, ErrorInReply for an error of the server
+ */
+export function checkWireReply(value: unknown, hasText = false): WireReply {
+  refuseErrors(value, hasText);
   const result = replySchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
@@ -64,7 +69,7 @@ export function checkWireReply(value: unknown): WireReply {
 
 /**
  * The one reply in a whole (not streamed) body.
- * @throws UnreadableReply for a body that is not JSON, has another shape, or no choice
+ * @throws UnreadableReply for a body that is not JSON, has another shape, or no choice; ErrorInReply
  */
 export function readReply(body: string): Reply {
   let value: unknown;

@@ -212,7 +212,50 @@ describe("the errors of each server", () => {
   it("one in the middle of a stream ends the attempt, which may have been charged", async () => {
     const failed = await sent(fixture("vllm-failing.sse"), typeOf("x.sse")).catch((error) => error);
     expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });
-    expect((failed as AttemptError).message).toContain("an error of the server");
+    expect((failed as AttemptError).message).toBe("the reply ended in an error (500): Internal server error");
+  });
+
+  const message = "it went wrong";
+  it.each([
+    [{ error: { code: 429, message } }, "rateLimited", " (429)"],
+    [{ error: { code: "429", message } }, "rateLimited", " (429)"],
+    [{ error: { code: "rate_limit_exceeded", message } }, "rateLimited", " (429)"],
+    [{ error: { type: "insufficient_quota", message } }, "fatal", " (429)"],
+    [{ error: { code: 401, message } }, "fatal", " (401)"],
+    [{ error: { code: 402, message } }, "fatal", " (402)"],
+    [{ error: { code: 400, message } }, "refused", " (400)"],
+    [{ error: { code: 502, message }, choices: [] }, "passing", " (502)"],
+    [{ error: { code: 12, message } }, "passing", ""],
+    [{ error: message }, "passing", ""],
+  ] as const)(
+    "one in place of a reply, with status 200, is told and understood: %j",
+    async (body, kind, code) => {
+      for (const streamed of [false, true]) {
+        const text = streamed ? `data: ${JSON.stringify(body)}\n\n` : JSON.stringify(body);
+        const failed = await sent(text, typeOf(streamed ? "x.sse" : "x.json")).catch((error) => error);
+        expect((failed as AttemptError).message).toBe(`an error in place of the reply${code}: ${message}`);
+        expect((failed as AttemptError).failure).toMatchObject({ kind, maybeCharged: false });
+      }
+    },
+  );
+
+  it("one that a choice holds may have been charged", async () => {
+    const choice = { message: { content: "3 +" }, error: { code: 502, message }, finish_reason: "error" };
+    const failed = await sent(JSON.stringify({ choices: [choice] }), typeOf("x.json")).catch(
+      (error) => error,
+    );
+    expect((failed as AttemptError).message).toBe(`the reply ended in an error (502): ${message}`);
+    expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });
+    const long = { error: { message: "x".repeat(1000) } };
+    const told = await sent(JSON.stringify(long), typeOf("x.json")).catch((error) => error);
+    expect((told as AttemptError).message.length).toBeLessThan(350);
+  });
+
+  it("one that is empty is none", () => {
+    const choices = [{ message: { content: "8" }, finish_reason: "stop", error: null }];
+    for (const error of [null, {}, ""]) {
+      expect(readReply(JSON.stringify({ error, choices })).content).toBe("8");
+    }
   });
 });
 
