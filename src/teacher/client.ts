@@ -18,6 +18,8 @@ export interface ClientOptions {
   limiter: RateLimiter;
   clock: Clock;
   fetch: typeof fetch;
+  /** The teacher has answered earlier runs, so what it forbids is the single request. */
+  hasAnswered?: boolean;
   /** An attempt failed and may have been charged all the same; the caller remembers it against the budget. */
   onLost: (usage: Usage) => Promise<void>;
   /** An attempt failed and is repeated. */
@@ -25,7 +27,17 @@ export interface ClientOptions {
 }
 
 /** A request that was given up; others may still succeed. */
-export class GivenUp extends Error {}
+export class GivenUp extends Error {
+  /** The teacher wants nothing of this one; it has not merely failed. */
+  readonly isRefused: boolean;
+  /** Set by the caller: so it was the last time. */
+  wasRefusedBefore = false;
+
+  constructor(message: string, isRefused = false) {
+    super(message);
+    this.isRefused = isRefused;
+  }
+}
 
 /** The reply and what it is counted as where the server gives no usage. */
 export interface CountedReply {
@@ -61,8 +73,9 @@ export class TeacherClient {
       } catch (error) {
         if (!(error instanceof AttemptError)) throw error;
         const { kind, retryAfterMilliseconds } = error.failure;
-        if (kind === "fatal") throw this.fatal(error.message);
-        if (kind === "refused") throw new GivenUp(error.message);
+        const forbidsAll = kind === "forbidden" && !this.anyReply && !this.options.hasAnswered;
+        if (kind === "fatal" || forbidsAll) throw this.fatal(error.message);
+        if (kind === "refused" || kind === "forbidden") throw new GivenUp(error.message, true);
         // A wrong address shows at once; a server that was there before is waited for.
         if (kind === "unreachable" && !this.anyReply && attempts >= 1) throw this.fatal(error.message);
         const isRateLimited = kind === "rateLimited";

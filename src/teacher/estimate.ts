@@ -46,6 +46,7 @@ export async function estimateTeach(
   const spent: Usage = { inputTokens: 0, outputTokens: 0 };
   const replyTokens: number[] = [];
   for (const line of journal.lines) {
+    if (line.kind === "refused") continue;
     add(spent, line.counted);
     if (line.kind === "lost") continue;
     replies.set(line.key, line.reply as Reply);

@@ -145,7 +145,7 @@ function errorOf(body: string): ServerError {
   try {
     value = JSON.parse(body);
   } catch {
-    return { message: /^\s*</.test(body) ? "" : body.trim().slice(0, 300), codes: [] };
+    return readServerError({ message: /^\s*</.test(body) ? "" : body });
   }
   return readServerError(value);
 }

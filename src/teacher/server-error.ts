@@ -6,13 +6,15 @@ export interface ServerError {
   message: string;
   /** Code and type, as they came. */
   codes: unknown[];
+  /** It is the question that is refused, by a filter. */
+  isModerated: boolean;
 }
 
 /**
  * unreachable: no connection; passing: may succeed when repeated; rateLimited: the same, after the wait it asks for; refused:
- * this request never succeeds; fatal: none would.
+ * this request never succeeds; fatal: none would; forbidden: refused if the teacher has answered others, else fatal.
  */
-export type FailureKind = "unreachable" | "passing" | "rateLimited" | "refused" | "fatal";
+export type FailureKind = "unreachable" | "passing" | "rateLimited" | "refused" | "forbidden" | "fatal";
 
 /** What is said of an error, characters. */
 const longestMessage = 300;
@@ -40,7 +42,20 @@ export function readServerError(value: unknown): ServerError {
   const inner = isRecord(top.error) ? top.error : { message: top.error ?? top.message ?? top.detail };
   const message = typeof inner.message === "string" ? inner.message : "";
   // A spent quota has its own code for each kind of limit, and one type.
-  return { message: message.trim().slice(0, longestMessage), codes: [inner.code, inner.type] };
+  const codes = [inner.code, inner.type];
+  return { message: message.trim().slice(0, longestMessage), codes, isModerated: isModerated(inner, codes) };
+}
+
+const filterCodes = ["content_policy_violation", "content_filter"];
+
+/** OpenRouter says what its filter has found, others that it was one. */
+function isModerated({ metadata }: Record<string, unknown>, codes: readonly unknown[]): boolean {
+  const { reasons, flagged_input: flagged, error_type: type } = isRecord(metadata) ? metadata : {};
+  return (
+    (Array.isArray(reasons) && reasons.length > 0) ||
+    typeof flagged === "string" ||
+    [...codes, type].some((code) => filterCodes.includes(String(code)))
+  );
 }
 
 /** @throws ErrorInReply for a body that holds an error, or whose choice does */
@@ -66,12 +81,13 @@ export function statusOf({ codes }: ServerError): number | undefined {
 
 export function failureKind(
   status: number,
-  { codes }: ServerError,
+  { codes, isModerated }: ServerError,
   retryAfterMilliseconds: number | undefined,
 ): FailureKind {
   if (status === 429) return codes.includes("insufficient_quota") ? "fatal" : "rateLimited";
   // 503 with a wait is how some servers say that they are full.
   if (status === 503 && retryAfterMilliseconds !== undefined) return "rateLimited";
   if (status >= 500 || status === 408 || status === 409 || status === 425) return "passing";
-  return [401, 402, 403, 404, 405, 410].includes(status) ? "fatal" : "refused";
+  if (status === 403) return isModerated ? "refused" : "forbidden";
+  return [401, 402, 404, 405, 410].includes(status) ? "fatal" : "refused";
 }

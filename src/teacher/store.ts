@@ -16,10 +16,11 @@ import { requestKey, type TeacherRequest } from "./request.ts";
 const longestLine = 256 << 20;
 
 const usageSchema = z.object({ inputTokens: z.number().min(0), outputTokens: z.number().min(0) });
+const keySchema = z.string().regex(/^[0-9a-f]{64}$/);
 const lineSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("answer"),
-    key: z.string().regex(/^[0-9a-f]{64}$/),
+    key: keySchema,
     request: z.object({
       api: z.enum(["chat", "completions"]),
       body: z.record(z.string(), z.unknown()),
@@ -37,6 +38,8 @@ const lineSchema = z.discriminatedUnion("kind", [
   }),
   /** An attempt without a reply that may have been charged. */
   z.object({ kind: z.literal("lost"), counted: usageSchema }),
+  /** A request that the teacher wants nothing of; another run asks again, since another server may take it. */
+  z.object({ kind: z.literal("refused"), key: keySchema, reason: z.string() }),
 ]);
 type Line = z.output<typeof lineSchema>;
 
@@ -51,6 +54,7 @@ export class AnswerStore {
   /** Of everything in the journal. */
   readonly spent: Usage = { inputTokens: 0, outputTokens: 0 };
   private readonly answers: Map<string, Reply>;
+  private readonly refused = new Set<string>();
   private readonly file: FileHandle;
   private readonly lock: FolderLock;
   private queued: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
@@ -117,6 +121,16 @@ export class AnswerStore {
     await this.append({ kind: "lost", counted });
   }
 
+  /** @returns false if an earlier run, or another sample, was refused the same request */
+  async addRefused(request: TeacherRequest, reason: string): Promise<boolean> {
+    const key = requestKey(request);
+    if (this.refused.has(key)) return false;
+    const line: Line = { kind: "refused", key, reason };
+    this.take(line);
+    await this.append(line);
+    return true;
+  }
+
   async close(): Promise<void> {
     await this.writing?.catch(() => {});
     await this.file.close();
@@ -124,6 +138,10 @@ export class AnswerStore {
   }
 
   private take(line: Line): void {
+    if (line.kind === "refused") {
+      this.refused.add(line.key);
+      return;
+    }
     this.spent.inputTokens += line.counted.inputTokens;
     this.spent.outputTokens += line.counted.outputTokens;
     if (line.kind === "answer") this.answers.set(line.key, line.reply as Reply);
