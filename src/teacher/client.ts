@@ -123,7 +123,7 @@ export class TeacherClient {
           Buffer.byteLength(reply.content + reply.reasoning, "utf8"),
         ),
       };
-      admission.tokens = used.inputTokens + used.outputTokens;
+      limiter.correct(admission, used.inputTokens + used.outputTokens);
       const bytes = worstUsage(request).inputTokens;
       this.inputOverhead = Math.max(this.inputOverhead, used.inputTokens - bytes + 2 * 64);
       this.outputOverhead = Math.max(this.outputOverhead, used.outputTokens - request.maxTokens);

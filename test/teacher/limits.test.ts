@@ -3,7 +3,7 @@ import { Budget, cost, worstUsage } from "../../src/teacher/budget.ts";
 import { TeacherClient } from "../../src/teacher/client.ts";
 import type { Clock } from "../../src/teacher/clock.ts";
 import { teachSchema } from "../../src/teacher/config.ts";
-import { RateLimiter } from "../../src/teacher/limiter.ts";
+import { type Admission, RateLimiter } from "../../src/teacher/limiter.ts";
 import { canonicalJson, makeRequest } from "../../src/teacher/request.ts";
 import { retryAfterMilliseconds } from "../../src/teacher/retry-after.ts";
 
@@ -19,6 +19,35 @@ class JumpingClock implements Clock {
   async sleep(milliseconds: number): Promise<void> {
     this.sleeps.push(milliseconds);
     this.time += milliseconds;
+  }
+}
+
+/** Time moves to the end of the nearest sleep once nothing else is left to do. */
+class SteppedClock implements Clock {
+  time = 0;
+  private sleeping: { until: number; wake: () => void }[] = [];
+  now(): number {
+    return this.time;
+  }
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const one = { until: this.time + milliseconds, wake: resolve };
+      this.sleeping.push(one);
+      signal?.addEventListener("abort", () => {
+        this.sleeping = this.sleeping.filter((other) => other !== one);
+        resolve();
+      });
+    });
+  }
+  async runUntil(end: number): Promise<void> {
+    for (;;) {
+      await new Promise((next) => setImmediate(next));
+      const [next, ...later] = this.sleeping.sort((a, b) => a.until - b.until);
+      if (next === undefined || next.until > end) return;
+      this.sleeping = later;
+      this.time = next.until;
+      next.wake();
+    }
   }
 }
 
@@ -44,9 +73,33 @@ describe("the rate limiter", () => {
     const clock = new JumpingClock();
     const limiter = new RateLimiter({ tokensPerMinute: 1000 }, clock);
     const first = await limiter.admit(900, never);
-    first!.tokens = 100;
+    limiter.correct(first!, 100);
     expect((await limiter.admit(900, never))!.at).toBe(0);
     expect((await limiter.admit(5000, never))!.at).toBe(60_000);
+  });
+
+  it("comes close to the tokens per minute where replies are shorter than what is reserved, and never passes it", async () => {
+    const clock = new SteppedClock();
+    const limit = 10_000;
+    const limiter = new RateLimiter({ tokensPerMinute: limit }, clock);
+    const admitted: Admission[] = [];
+    const worker = async (): Promise<void> => {
+      for (;;) {
+        const admission = (await limiter.admit(1000, never))!;
+        admitted.push(admission);
+        await clock.sleep(1500);
+        limiter.correct(admission, 250);
+      }
+    };
+    for (let i = 0; i < 16; i++) void worker();
+    const minutes = 10;
+    await clock.runUntil(minutes * 60_000);
+    for (const { at } of admitted) {
+      const window = admitted.filter((one) => one.at > at - 60_000 && one.at <= at);
+      expect(window.length * 250).toBeLessThanOrEqual(limit);
+    }
+    const steady = admitted.filter(({ at }) => at >= 60_000).length * 250;
+    expect(steady / ((minutes - 1) * limit)).toBeGreaterThan(0.85);
   });
 
   it("holds everything back while the endpoint wants a pause", async () => {
