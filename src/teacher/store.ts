@@ -118,7 +118,9 @@ export class AnswerStore {
   }
 
   async addLost(counted: Usage): Promise<void> {
-    await this.append({ kind: "lost", counted });
+    const line: Line = { kind: "lost", counted };
+    await this.append(line);
+    this.take(line);
   }
 
   /** @returns false if an earlier run, or another sample, was refused the same request */

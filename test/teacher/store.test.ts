@@ -27,6 +27,8 @@ async function journal(name: string, count: number): Promise<string> {
     Array.from({ length: count }, (_, i) => store.put(request(i), reply(`text ${i}`), usage)),
   );
   await store.addLost({ inputTokens: 100, outputTokens: 50 });
+  // At once, as when it is opened again.
+  expect(store.spent).toEqual({ inputTokens: 100 + 3 * count, outputTokens: 50 + 2 * count });
   await store.close();
   return path;
 }

@@ -153,6 +153,10 @@ describe("the budget", () => {
     // A prompt of some 230 bytes and 512 tokens are set aside each time.
     expect(result.incomplete).toMatchObject({ exitCode: 4 });
     expect(result.answers).toBe(1);
+    // What the run tells is what the next one finds.
+    const { spent } = await estimateTeach(config, result.folder, environment);
+    expect(result.spent).toEqual(spent);
+    expect(spent.outputTokens).toBeGreaterThan(2 * 512);
   });
 });
 
