@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { TextStream } from "../students/text-stream.ts";
-import { Batcher, QueueFull } from "./batcher.ts";
+import { Batcher, NotTaken } from "./batcher.ts";
 import {
   chatSchema,
   checkBody,
@@ -32,6 +32,8 @@ export interface ServeOptions {
   maxBatch?: number;
   /** Requests waiting at most, default 256; further ones get 503 and Retry-After. */
   maxWaiting?: number;
+  /** How long `close` waits for clients to read their replies; default 5. */
+  closeSeconds?: number;
   /** One line per request, for people. */
   onRequest?: (line: string) => void;
 }
@@ -39,7 +41,7 @@ export interface ServeOptions {
 export interface RunningServer {
   /** Base address for clients, e.g. http://127.0.0.1:8080/v1. */
   url: string;
-  /** Takes no further requests, finishes those under way. */
+  /** Takes no further requests, finishes those under way; a client that does not read its reply is not waited for. */
   close(): Promise<void>;
 }
 
@@ -55,9 +57,12 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     maxBatch: options.maxBatch ?? 16,
     maxWaiting: options.maxWaiting ?? 256,
   });
+  const open = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     const started = performance.now();
+    open.add(response);
     response.on("close", () => {
+      open.delete(response);
       const seconds = ((performance.now() - started) / 1000).toFixed(2);
       options.onRequest?.(`${request.method} ${request.url} ${response.statusCode} ${seconds}s`);
     });
@@ -71,12 +76,28 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   return {
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}/v1`,
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await batcher.idle();
-      await closed;
+      await batcher.end();
+      // Before `server.close`, which cuts replies that are written but not yet read.
+      await closed(open, options.closeSeconds ?? 5);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
     },
   };
+}
+
+/** Waits until each response has gone out whole or lost its client, at most so long. */
+async function closed(responses: ReadonlySet<ServerResponse>, seconds: number): Promise<void> {
+  const all = Promise.all(
+    [...responses].map((response) => new Promise((resolve) => response.once("close", resolve))),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([all, late]);
+  clearTimeout(timer);
 }
 
 async function handle(
@@ -229,8 +250,8 @@ function fail(response: ServerResponse, error: unknown): void {
   const known =
     error instanceof ProtocolError
       ? error
-      : error instanceof QueueFull
-        ? new ProtocolError(503, "too many requests are waiting", "overloaded")
+      : error instanceof NotTaken
+        ? new ProtocolError(503, error.message, "overloaded")
         : new ProtocolError(500, "the student failed at this request", "internal_error");
   // A stream that has begun ends without [DONE], so that its reader knows it was cut.
   if (response.headersSent) response.destroy();
