@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Budget, cost, worstUsage } from "../../src/teacher/budget.ts";
 import { TeacherClient } from "../../src/teacher/client.ts";
 import type { Clock } from "../../src/teacher/clock.ts";
@@ -113,11 +113,22 @@ describe("the rate limiter", () => {
 });
 
 describe("Retry-After", () => {
+  const zone = process.env.TZ;
+  beforeAll(() => {
+    process.env.TZ = "Asia/Tokyo";
+  });
+  afterAll(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
   const now = Date.parse("2025-01-01T00:00:00Z");
   it.each([
     [{ "retry-after": "3" }, 3000],
     [{ "retry-after": "0.25" }, 250],
     [{ "retry-after": "Wed, 01 Jan 2025 00:00:07 GMT" }, 7000],
+    // The two older forms, the last of which names no zone.
+    [{ "retry-after": "Wednesday, 01-Jan-25 00:00:07 GMT" }, 7000],
+    [{ "retry-after": "Wed Jan  1 00:00:07 2025" }, 7000],
     [{ "retry-after": "Tue, 31 Dec 2024 00:00:00 GMT" }, 0],
     [{ "retry-after": "3", "retry-after-ms": "40" }, 40],
     [{ "retry-after": "-3" }, undefined],
