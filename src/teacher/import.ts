@@ -14,7 +14,7 @@ import type { TeachConfig } from "./config.ts";
 import { cutAnswer, rationaleOf } from "./cut-answer.ts";
 import { SampleFilter } from "./filter.ts";
 import type { ImportOrigin, TaskOutput } from "./output.ts";
-import { splitReasoning } from "./reply.ts";
+import { splitReasoning, thinkingOf } from "./reply.ts";
 import { StatisticsCounter } from "./statistics.ts";
 
 export const importForms = ["trl", "alpaca", "sharegpt", "fields"] as const;
@@ -172,7 +172,11 @@ function turnOf(turns: readonly unknown[], who: string, what: string): Turn | st
       question = text;
     } else if (assistantNames.includes(name)) {
       if (reply !== undefined) return "several replies in one row";
-      const reasoning = textOf(turn.reasoning_content) || textOf(turn.thinking) || textOf(turn.reasoning);
+      const reasoning =
+        textOf(turn.reasoning_content) ||
+        textOf(turn.thinking) ||
+        textOf(turn.reasoning) ||
+        thinkingOf(turn[what]);
       reply = { question: "", reply: text, reasoning };
     } else if (name !== "system" && name !== "developer") {
       return "turns of tools or other speakers";

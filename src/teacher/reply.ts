@@ -1,9 +1,10 @@
 /**
  * A reply of an OpenAI-compatible server as a value. The forms that servers differ in are read here: reasoning as
- * `reasoning_content` (vLLM, llama.cpp, DeepSeek), as `reasoning` (Ollama, OpenRouter, newer vLLM) or as `<think>…</think>`
- * in the text; content as text, null or a list of parts. Everything is untrusted.
+ * `reasoning_content` (vLLM, llama.cpp, DeepSeek), as `reasoning` (Ollama, OpenRouter, newer vLLM), as parts of the content
+ * (Mistral) or as `<think>…</think>` in the text; content as text, null or a list of parts. Everything is untrusted.
  */
 import { z } from "zod";
+import { isRecord } from "../tasks/read/jsonl.ts";
 import { refuseErrors } from "./server-error.ts";
 
 export interface Usage {
@@ -118,7 +119,19 @@ export function contentOf({ content }: Pick<WireMessage, "content">): string {
 }
 
 export function reasoningOf(message: Partial<WireMessage>): string {
-  return message.reasoning_content || message.reasoning || "";
+  return message.reasoning_content || message.reasoning || thinkingOf(message.content);
+}
+
+/** Of a content in parts, those that are thoughts: `{type: "thinking", thinking: [{type: "text", text}]}`, or a text alone. */
+export function thinkingOf(content: unknown): string {
+  if (!Array.isArray(content)) return "";
+  return content
+    .flatMap((part) => (isRecord(part) && part.type === "thinking" ? part.thinking : []))
+    .map((part) => {
+      if (typeof part === "string") return part;
+      return isRecord(part) && typeof part.text === "string" ? part.text : "";
+    })
+    .join("");
 }
 
 /** Ends that are a fault of the server: what was written is no answer. */

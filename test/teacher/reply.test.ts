@@ -277,6 +277,36 @@ describe("reasoning in the text", () => {
   });
 });
 
+describe("reasoning in parts of the content", () => {
+  const thinking = (text: string) => ({ type: "thinking", thinking: [{ type: "text", text }] });
+  it("is taken as reasoning (Mistral)", () => {
+    const content = [thinking("3 and "), thinking("5"), { type: "text", text: "Answer: 8" }];
+    const choices = [{ message: { content }, finish_reason: "stop" }];
+    expect(readReply(JSON.stringify({ choices }))).toMatchObject({
+      content: "Answer: 8",
+      reasoning: "3 and 5",
+    });
+  });
+
+  it("is taken as reasoning in a stream, which may go on with plain text", () => {
+    const deltas = [[thinking("3 and ")], [{ type: "thinking", thinking: "5" }], "Answer", ": 8"];
+    const events = deltas.map((content) => ({ choices: [{ delta: { content } }] }));
+    const body = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+    expect(readStreamedReply(`${body}data: [DONE]\n\n`)).toMatchObject({
+      content: "Answer: 8",
+      reasoning: "3 and 5",
+    });
+  });
+
+  it("of another shape is left out", () => {
+    const content = [
+      { type: "thinking", thinking: { a: 1 } },
+      { type: "thinking", thinking: [3, null] },
+    ];
+    expect(readReply(JSON.stringify({ choices: [{ message: { content } }] })).reasoning).toBe("");
+  });
+});
+
 describe("what is no reply", () => {
   it.each([
     ["not JSON", "{"],
