@@ -32,8 +32,8 @@ interface Waiting {
 /** Thrown inside a batch whose requests have all ended, to leave the decoder. */
 const nothingLeft = new Error("every request of the batch has ended");
 
-/** More requests wait than are accepted. */
-export class QueueFull extends Error {}
+/** A request that is not taken, and why: others may be later, or at another server. */
+export class NotTaken extends Error {}
 
 export class Batcher {
   private readonly student: Student;
@@ -43,6 +43,7 @@ export class Batcher {
   private readonly maxWaiting: number;
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
+  private isEnding = false;
 
   constructor(
     student: Student,
@@ -60,9 +61,10 @@ export class Batcher {
     this.maxWaiting = options.maxWaiting;
   }
 
-  /** @throws QueueFull */
+  /** @throws NotTaken when too many wait, and after `end` */
   generate(job: GenerationJob): Promise<GenerationEnd> {
-    if (this.waiting.length >= this.maxWaiting) throw new QueueFull();
+    if (this.isEnding) throw new NotTaken("the server is shutting down");
+    if (this.waiting.length >= this.maxWaiting) throw new NotTaken("too many requests are waiting");
     return new Promise((resolve, reject) => {
       this.waiting.push({ job, tokens: 0, ended: false, resolve, reject });
       // Requests that arrive in the same moment share the first batch.
@@ -70,8 +72,9 @@ export class Batcher {
     });
   }
 
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
+  /** Takes nothing more; resolves when nothing is under way. */
+  async end(): Promise<void> {
+    this.isEnding = true;
     await this.running;
   }
 

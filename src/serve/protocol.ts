@@ -7,21 +7,53 @@ const stopSchema = z
   .nullish()
   .transform((stop) => (stop === null || stop === undefined ? [] : typeof stop === "string" ? [stop] : stop));
 
+/** A field that would change the reply and is not spoken: taken with a value that changes nothing. */
+function only(isInert: (value: unknown) => boolean, message: string) {
+  return z
+    .unknown()
+    .refine((value) => value === undefined || value === null || isInert(value), message)
+    .optional();
+}
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+const isTextFormat = (value: unknown): boolean =>
+  z.looseObject({ type: z.literal("text") }).safeParse(value).success;
+
+const noTools = "a student calls no tools";
+const noProbabilities = "probabilities are not given";
+const noPenalty = "tokens are not weighted";
+/** What else a client sends (`user`, `store`, `metadata`, the fields of other servers) is passed over. */
 const commonShape = {
   model: z.string().max(500).nullish(),
   max_tokens: z.int().min(1).max(1_000_000).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
   seed: z.int().nullish(),
   stop: stopSchema,
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   n: z.literal(1, "only one choice per request is written").nullish(),
+  presence_penalty: only((value) => value === 0, noPenalty),
+  frequency_penalty: only((value) => value === 0, noPenalty),
+  logit_bias: only(isEmptyObject, noPenalty),
 };
 
 const textPart = z.looseObject({ type: z.literal("text", "only text can be read"), text: z.string() });
 
 export const chatSchema = z.looseObject({
   ...commonShape,
+  tools: only(isEmptyList, noTools),
+  functions: only(isEmptyList, noTools),
+  tool_choice: only((value) => value === "none" || value === "auto", noTools),
+  function_call: only((value) => value === "none" || value === "auto", noTools),
+  response_format: only(isTextFormat, "a student writes text, in no other form"),
+  modalities: only(
+    (value) => Array.isArray(value) && value.every((one) => one === "text"),
+    "a student writes text",
+  ),
+  logprobs: only((value) => value === false, noProbabilities),
+  top_logprobs: only((value) => value === 0, noProbabilities),
   max_completion_tokens: z.int().min(1).max(1_000_000).nullish(),
   messages: z
     .array(
@@ -36,6 +68,10 @@ export const chatSchema = z.looseObject({
 
 export const completionSchema = z.looseObject({
   ...commonShape,
+  echo: only((value) => value === false, "the prompt is not repeated"),
+  suffix: only((value) => value === "", "a student goes on with a prompt; it fills no gaps"),
+  best_of: only((value) => value === 1, "only one choice per request is written"),
+  logprobs: only(() => false, noProbabilities),
   prompt: z.union([
     z.string().min(1),
     z
@@ -50,6 +86,8 @@ export class ProtocolError extends Error {
   readonly status: number;
   readonly code: string | null;
   readonly parameter: string | null;
+  /** Headers that go with the status. */
+  headers: Readonly<Record<string, string>> = {};
 
   constructor(status: number, message: string, code: string | null = null, parameter: string | null = null) {
     super(message);

@@ -6,7 +6,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { TextStream } from "../students/text-stream.ts";
-import { Batcher, QueueFull } from "./batcher.ts";
+import { Batcher, NotTaken } from "./batcher.ts";
+import { isAllowedHost } from "./hosts.ts";
 import {
   chatSchema,
   checkBody,
@@ -28,10 +29,14 @@ export interface ServeOptions {
   host?: string;
   /** 0 takes a free one. */
   port: number;
+  /** Host names beside this machine's own that are answered while it listens on itself alone, e.g. a tunnel's. */
+  allowedHosts?: readonly string[];
   /** Greedy requests decoded together at most; default 16. */
   maxBatch?: number;
   /** Requests waiting at most, default 256; further ones get 503 and Retry-After. */
   maxWaiting?: number;
+  /** How long `close` waits for clients to read their replies; default 5. */
+  closeSeconds?: number;
   /** One line per request, for people. */
   onRequest?: (line: string) => void;
 }
@@ -39,7 +44,7 @@ export interface ServeOptions {
 export interface RunningServer {
   /** Base address for clients, e.g. http://127.0.0.1:8080/v1. */
   url: string;
-  /** Takes no further requests, finishes those under way. */
+  /** Takes no further requests, finishes those under way; a client that does not read its reply is not waited for. */
   close(): Promise<void>;
 }
 
@@ -55,28 +60,63 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     maxBatch: options.maxBatch ?? 16,
     maxWaiting: options.maxWaiting ?? 256,
   });
+  const open = new Set<ServerResponse>();
+  let address = "";
   const server = createServer((request, response) => {
     const started = performance.now();
+    open.add(response);
     response.on("close", () => {
+      open.delete(response);
       const seconds = ((performance.now() - started) / 1000).toFixed(2);
       options.onRequest?.(`${request.method} ${request.url} ${response.statusCode} ${seconds}s`);
     });
-    handle(request, response, options, batcher).catch((error: unknown) => fail(response, error));
+    const answer = async (): Promise<void> => {
+      refuseForeignHost(request, address, options);
+      await handle(request, response, options, batcher);
+    };
+    answer().catch((error: unknown) => fail(response, error));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, host, resolve);
   });
-  const { address, family, port } = server.address() as AddressInfo;
+  const { family, port, address: own } = server.address() as AddressInfo;
+  address = own;
   return {
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}/v1`,
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await batcher.idle();
-      await closed;
+      await batcher.end();
+      // Before `server.close`, which cuts replies that are written but not yet read.
+      await closed(open, options.closeSeconds ?? 5);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
     },
   };
+}
+
+/** Waits until each response has gone out whole or lost its client, at most so long. */
+async function closed(responses: ReadonlySet<ServerResponse>, seconds: number): Promise<void> {
+  const all = Promise.all(
+    [...responses].map((response) => new Promise((resolve) => response.once("close", resolve))),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([all, late]);
+  clearTimeout(timer);
+}
+
+/** @throws ProtocolError 403 */
+function refuseForeignHost({ headers }: IncomingMessage, address: string, options: ServeOptions): void {
+  if (isAllowedHost(address, options.allowedHosts ?? [], headers.host)) return;
+  throw new ProtocolError(
+    403,
+    "this server is asked by the names of its own machine; start it with --allow-host for another one",
+    "host_not_allowed",
+  );
 }
 
 async function handle(
@@ -86,20 +126,23 @@ async function handle(
   batcher: Batcher,
 ): Promise<void> {
   const path = (request.url ?? "").split("?")[0]!.replace(/\/+$/, "");
-  const route = `${request.method} ${path}`;
   const card = { id: options.model, object: "model", created: 0, owned_by: "skipthink" };
-  switch (route) {
-    case "GET /health":
+  switch (path) {
+    case "/health":
+      allowOnly(request, "GET");
       return sendJson(response, 200, { status: "ok" });
-    case "GET /v1/models":
+    case "/v1/models":
+      allowOnly(request, "GET");
       return sendJson(response, 200, { object: "list", data: [card] });
-    case "POST /v1/chat/completions": {
+    case "/v1/chat/completions": {
+      allowOnly(request, "POST");
       const body = checkBody(await readJsonBody(request), chatSchema);
       const prompt = options.served.questionPrompt(lastQuestion(body));
       const most = body.max_completion_tokens ?? body.max_tokens;
       return await reply("chat", { ...body, most, prompt }, response, options, batcher);
     }
-    case "POST /v1/completions": {
+    case "/v1/completions": {
+      allowOnly(request, "POST");
       const body = checkBody(await readJsonBody(request), completionSchema);
       const prompt = options.served.rawPrompt(body.prompt);
       return await reply(
@@ -111,14 +154,33 @@ async function handle(
       );
     }
   }
-  if (path === `/v1/models/${encodeURIComponent(options.model)}`) return sendJson(response, 200, card);
-  throw new ProtocolError(404, `there is no ${route}`, "not_found");
+  // Clients write a name with a slash as it is, or encoded.
+  const { model } = options;
+  if ([model, encodeURIComponent(model)].some((name) => path === `/v1/models/${name}`)) {
+    allowOnly(request, "GET");
+    return sendJson(response, 200, card);
+  }
+  throw new ProtocolError(404, `there is no ${path}`, "not_found");
+}
+
+/** @throws ProtocolError 405; HEAD is GET without the body, which Node leaves out */
+function allowOnly({ method }: IncomingMessage, wanted: "GET" | "POST"): void {
+  const allowed = wanted === "GET" ? ["GET", "HEAD"] : ["POST"];
+  if (allowed.includes(method ?? "")) return;
+  const error = new ProtocolError(
+    405,
+    `this is asked with ${wanted}, not with ${method}`,
+    "method_not_allowed",
+  );
+  error.headers = { allow: allowed.join(", ") };
+  throw error;
 }
 
 interface Asked {
   prompt: number[];
   most: number | null | undefined;
   temperature?: number | null | undefined;
+  top_p?: number | null | undefined;
   seed?: number | null | undefined;
   stop: readonly string[];
   stream?: boolean | null | undefined;
@@ -146,6 +208,11 @@ async function reply(
       parameter,
     );
   }
+  // A student is trained to be read greedily, where it has no effect.
+  const temperature = asked.temperature ?? 0;
+  if (temperature > 0 && (asked.top_p ?? 1) < 1) {
+    throw new ProtocolError(400, "top_p: a text is drawn from all tokens", null, "top_p");
+  }
   const writer = new ReplyWriter(api, options.model);
   const decoded = new TextStream(served.tokenizer);
   const stops = new StopTexts(asked.stop);
@@ -158,8 +225,7 @@ async function reply(
   const generation = batcher.generate({
     prompt: asked.prompt,
     maxNewTokens: Math.min(asked.most ?? served.maxNewTokens, contextLength - promptTokens),
-    // A student is trained to be read greedily.
-    temperature: asked.temperature ?? 0,
+    temperature,
     seed: (asked.seed ?? Math.floor(Math.random() * 0x7fff_ffff)) >>> 0,
     onToken(token) {
       give(stops.push(decoded.push(token)));
@@ -209,9 +275,15 @@ async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function sendJson(response: ServerResponse, status: number, value: object): void {
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: object,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const text = JSON.stringify(value);
   response.writeHead(status, {
+    ...headers,
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
     // What is left of a body that was too large is not read.
@@ -229,10 +301,10 @@ function fail(response: ServerResponse, error: unknown): void {
   const known =
     error instanceof ProtocolError
       ? error
-      : error instanceof QueueFull
-        ? new ProtocolError(503, "too many requests are waiting", "overloaded")
+      : error instanceof NotTaken
+        ? new ProtocolError(503, error.message, "overloaded")
         : new ProtocolError(500, "the student failed at this request", "internal_error");
   // A stream that has begun ends without [DONE], so that its reader knows it was cut.
   if (response.headersSent) response.destroy();
-  else sendJson(response, known.status, known.body());
+  else sendJson(response, known.status, known.body(), known.headers);
 }

@@ -9,7 +9,11 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import type { ListFileEntry } from "@huggingface/hub";
+import { z } from "zod";
 import { inputError, SkipthinkError } from "../util/errors.ts";
+import { fetchHubFile } from "./hub-file.ts";
+import { readJson } from "./json-file.ts";
 
 const prefix = "hf:";
 
@@ -26,6 +30,8 @@ export interface HubOptions {
   environment?: Environment;
   /** Called before each file that has to be downloaded; bytes. */
   onDownload?: (file: string, size: number) => void;
+  /** The cached state is taken although the hub could not be asked, and why. */
+  onNote?: (text: string) => void;
 }
 
 export const isHubModel = (model: string): boolean => model.startsWith(prefix);
@@ -78,9 +84,12 @@ export async function hubFolder(model: string, options: HubOptions = {}): Promis
     return await download(named, storage, environment, options);
   } catch (error) {
     if (error instanceof SkipthinkError) throw error;
-    // As Python's library does: without a connection the last known state of the branch will do.
-    if (cached !== undefined && !isCommit(named.revision) && statusOf(error) === undefined) return cached;
-    throw hubFailure(model, error);
+    const failure = hubFailure(model, error);
+    // As Python's library does: where the hub does not answer, or has no time or no access for us, the last known state of the
+    // branch will do. What it does not have any more is another matter.
+    if (!isWhole || isCommit(named.revision) || statusOf(error) === 404) throw failure;
+    options.onNote?.(`${failure.message}; taking ${model} as it was last downloaded`);
+    return cached;
   }
 }
 
@@ -91,22 +100,22 @@ async function download(
   options: HubOptions,
 ): Promise<string> {
   // Loaded when it is needed: most commands never ask the hub.
-  const { downloadFileToCacheDir, listFiles, modelInfo } = await import("@huggingface/hub");
+  const { listFiles, modelInfo } = await import("@huggingface/hub");
   const hub = {
     ...(environment.HF_ENDPOINT ? { hubUrl: environment.HF_ENDPOINT.replace(/\/$/, "") } : {}),
     ...(environment.HF_TOKEN ? { accessToken: environment.HF_TOKEN } : {}),
   };
   const { sha } = await modelInfo({ name: repository, revision, additionalFields: ["sha"], ...hub });
   if (!isCommit(sha)) throw new Error(`the hub answered without a commit for ${repository}`);
-  const sizes = new Map<string, number>();
-  for await (const { path, type, size } of listFiles({ repo: repository, revision: sha, ...hub })) {
-    if (type === "file") sizes.set(path, size);
+  const files = new Map<string, ListFileEntry>();
+  for await (const entry of listFiles({ repo: repository, revision: sha, ...hub })) {
+    if (entry.type === "file") files.set(entry.path, entry);
   }
-  const wanted = [...sizes.keys()].filter((name) => tokenizerAndConfig.test(name));
-  if (!sizes.has("tokenizer.json")) wanted.push(...olderTokenizer.filter((name) => sizes.has(name)));
+  const wanted = [...files.keys()].filter((name) => tokenizerAndConfig.test(name));
+  if (!files.has("tokenizer.json")) wanted.push(...olderTokenizer.filter((name) => files.has(name)));
   // transformers looks for the single file first, too.
-  if (sizes.has(singleWeights)) wanted.push(singleWeights);
-  else wanted.push(...[...sizes.keys()].filter((name) => name === weightIndex || shard.test(name)));
+  if (files.has(singleWeights)) wanted.push(singleWeights);
+  else wanted.push(...[...files.keys()].filter((name) => name === weightIndex || shard.test(name)));
   if (!wanted.includes("config.json") || !wanted.some((name) => name.endsWith(".safetensors"))) {
     throw inputError(
       `${repository} has no ${wanted.includes("config.json") ? "safetensors weights" : "config.json"}`,
@@ -117,10 +126,9 @@ async function download(
   const snapshot = join(storage, "snapshots", sha);
   for (const path of wanted) {
     if (existsSync(join(snapshot, path))) continue;
-    options.onDownload?.(path, sizes.get(path)!);
-    await quietly(() =>
-      downloadFileToCacheDir({ repo: repository, path, revision: sha, cacheDir: dirname(storage), ...hub }),
-    );
+    const entry = files.get(path)!;
+    options.onDownload?.(path, entry.size);
+    await fetchHubFile({ repo: repository, revision: sha, ...hub }, entry, storage);
   }
   // The branch's commit is noted last: a folder that a reference leads to is complete.
   if (revision !== sha) {
@@ -129,17 +137,6 @@ async function download(
     await writeFile(reference, sha);
   }
   return snapshot;
-}
-
-/** The library reports each download on stdout, where a command's JSON goes. */
-async function quietly<T>(work: () => Promise<T>): Promise<T> {
-  const { debug } = console;
-  console.debug = () => {};
-  try {
-    return await work();
-  } finally {
-    console.debug = debug;
-  }
 }
 
 /** The cached folder of a revision if it has a configuration and weights. */
@@ -156,10 +153,30 @@ async function cachedSnapshot(storage: string, revision: string): Promise<string
   if (!has("config.json")) return undefined;
   if (has(singleWeights)) return folder;
   if (!has(weightIndex)) return undefined;
-  const { weight_map: map = {} } = JSON.parse(await readFile(join(folder, weightIndex), "utf8")) as {
-    weight_map?: Record<string, string>;
-  };
-  return Object.values(map).every((name) => shard.test(name) && has(name)) ? folder : undefined;
+  const index = await readIndex(join(folder, weightIndex), storage);
+  return Object.values(index.weight_map).every((name) => shard.test(name) && has(name)) ? folder : undefined;
+}
+
+const indexSchema = z.looseObject({
+  weight_map: z
+    .record(z.string(), z.string())
+    .refine((map) => Object.keys(map).length > 0, "it names no tensor"),
+});
+
+/** @throws SkipthinkError (exit 2): what is cached is not asked for again, so it would stay broken */
+async function readIndex(path: string, storage: string): Promise<z.output<typeof indexSchema>> {
+  const remedy = `Delete the folder ${storage} and run again: the model is downloaded anew.`;
+  try {
+    return await readJson(path, indexSchema, remedy);
+  } catch (error) {
+    if (!(error instanceof SkipthinkError)) throw error;
+    throw new SkipthinkError(error.message, {
+      exitCode: error.exitCode,
+      place: error.place,
+      remedy,
+      cause: error,
+    });
+  }
 }
 
 /** Python's library may have fetched the weights alone. */

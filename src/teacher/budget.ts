@@ -13,16 +13,17 @@ const templateTokens = 64;
 /**
  * The most a request can use: a token is never less than one byte of text, and the reply ends at its limit. Of
  * `sampling.extra` any byte may become part of the prompt (tools, documents, a schema).
- * @param overhead tokens beyond the bytes that prompts were seen to have
+ * @param inputOverhead tokens beyond the bytes that prompts were seen to have
+ * @param outputOverhead tokens beyond their limit that replies were seen to have
  */
-export function worstUsage(request: TeacherRequest, overhead = 0): Usage {
+export function worstUsage(request: TeacherRequest, inputOverhead = 0, outputOverhead = 0): Usage {
   const messages = Array.isArray(request.body.messages) ? request.body.messages.length : 1;
   const extra = Object.entries(request.body).filter(([name]) => !ownParameters.includes(name));
   const extraText = extra.length === 0 ? "" : canonicalJson(Object.fromEntries(extra));
   const bytes = Buffer.byteLength(promptText(request) + extraText, "utf8");
   return {
-    inputTokens: bytes + 8 * messages + Math.max(templateTokens, overhead),
-    outputTokens: request.maxTokens,
+    inputTokens: bytes + 8 * messages + Math.max(templateTokens, inputOverhead),
+    outputTokens: request.maxTokens + outputOverhead,
   };
 }
 

@@ -18,6 +18,8 @@ export interface ClientOptions {
   limiter: RateLimiter;
   clock: Clock;
   fetch: typeof fetch;
+  /** The teacher has answered earlier runs, so what it forbids is the single request. */
+  hasAnswered?: boolean;
   /** An attempt failed and may have been charged all the same; the caller remembers it against the budget. */
   onLost: (usage: Usage) => Promise<void>;
   /** An attempt failed and is repeated. */
@@ -25,7 +27,17 @@ export interface ClientOptions {
 }
 
 /** A request that was given up; others may still succeed. */
-export class GivenUp extends Error {}
+export class GivenUp extends Error {
+  /** The teacher wants nothing of this one; it has not merely failed. */
+  readonly isRefused: boolean;
+  /** Set by the caller: so it was the last time. */
+  wasRefusedBefore = false;
+
+  constructor(message: string, isRefused = false) {
+    super(message);
+    this.isRefused = isRefused;
+  }
+}
 
 /** The reply and what it is counted as where the server gives no usage. */
 export interface CountedReply {
@@ -37,6 +49,8 @@ export class TeacherClient {
   private readonly options: ClientOptions;
   private anyReply = false;
   private inputOverhead = 0;
+  /** Tokens beyond their limit that replies were seen to have: not every server counts reasoning against it. */
+  private outputOverhead = 0;
 
   constructor(options: ClientOptions) {
     this.options = options;
@@ -59,8 +73,9 @@ export class TeacherClient {
       } catch (error) {
         if (!(error instanceof AttemptError)) throw error;
         const { kind, retryAfterMilliseconds } = error.failure;
-        if (kind === "fatal") throw this.fatal(error.message);
-        if (kind === "refused") throw new GivenUp(error.message);
+        const forbidsAll = kind === "forbidden" && !this.anyReply && !this.options.hasAnswered;
+        if (kind === "fatal" || forbidsAll) throw this.fatal(error.message);
+        if (kind === "refused" || kind === "forbidden") throw new GivenUp(error.message, true);
         // A wrong address shows at once; a server that was there before is waited for.
         if (kind === "unreachable" && !this.anyReply && attempts >= 1) throw this.fatal(error.message);
         const isRateLimited = kind === "rateLimited";
@@ -89,7 +104,7 @@ export class TeacherClient {
 
   private async attempt(request: TeacherRequest, signal: AbortSignal): Promise<CountedReply | undefined> {
     const { budget, limiter, limits } = this.options;
-    const worst = worstUsage(request, this.inputOverhead);
+    const worst = worstUsage(request, this.inputOverhead, this.outputOverhead);
     const reservation = await budget.reserve(worst, signal);
     let used: Usage | undefined;
     try {
@@ -108,9 +123,10 @@ export class TeacherClient {
           Buffer.byteLength(reply.content + reply.reasoning, "utf8"),
         ),
       };
-      admission.tokens = used.inputTokens + used.outputTokens;
+      limiter.correct(admission, used.inputTokens + used.outputTokens);
       const bytes = worstUsage(request).inputTokens;
       this.inputOverhead = Math.max(this.inputOverhead, used.inputTokens - bytes + 2 * 64);
+      this.outputOverhead = Math.max(this.outputOverhead, used.outputTokens - request.maxTokens);
       return { reply, usage: used };
     } catch (error) {
       if (error instanceof AttemptError && error.failure.maybeCharged) {

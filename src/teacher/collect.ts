@@ -50,6 +50,8 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const giveUp = (error: GivenUp): void => {
     result.givenUp++;
     result.firstReason ??= error.message;
+    // It says nothing about how the teacher is today.
+    if (error.wasRefusedBefore) return;
     inARow++;
     if (inARow >= config.limits.stopAfterFailures) stop(tooManyFailures(inARow, error.message));
   };
@@ -69,7 +71,12 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     return await asked;
   };
   const askAndStore = async (request: TeacherRequest): Promise<Reply | undefined> => {
-    const counted = await options.client.ask(request, abort.signal);
+    const counted = await options.client.ask(request, abort.signal).catch(async (error: unknown) => {
+      if (error instanceof GivenUp && error.isRefused) {
+        error.wasRefusedBefore = !(await options.store.addRefused(request, error.message));
+      }
+      throw error;
+    });
     if (counted === undefined) return undefined;
     await options.store.put(request, counted.reply, counted.usage);
     inARow = 0;

@@ -5,6 +5,7 @@
 import { answerMarker } from "../tasks/answers/answers.ts";
 import { RandomStream } from "../util/random.ts";
 import { questionPlaceholder, type TeachConfig } from "./config.ts";
+import { cutAnswer, cutAtArrow, rationaleOf } from "./cut-answer.ts";
 import { type Reply, splitReasoning } from "./reply.ts";
 import { type ChatMessage, makeRequest, type TeacherRequest } from "./request.ts";
 
@@ -61,15 +62,21 @@ export function* converse(
     model: first.model,
   };
   if (prompt.form === "oneStage") {
-    const { before, answer } = cutAnswer(text, prompt.answerMarker);
+    // Reasoning that was never closed holds the answer, too.
+    const unsaid = text === "";
+    const said = unsaid ? reasoning : text;
+    const { before, answer } = cutAnswer(said, prompt.answerMarker);
+    const rationale = unsaid
+      ? chooseRationale(prompt.rationale, before, "")
+      : chooseRationale(prompt.rationale, reasoning, before);
     return {
       ...about,
-      rationale: chooseRationale(prompt.rationale, reasoning, before),
-      answerText: answer ?? (text === "" ? reasoning : text),
+      rationale,
+      answerText: answer ?? said,
       text: whole,
     };
   }
-  const rationale = chooseRationale(prompt.rationale, reasoning, text);
+  const rationale = chooseRationale(prompt.rationale, reasoning, cutAtArrow(text)?.before ?? text);
   if (about.truncated || about.filtered || rationale === "") {
     return { ...about, rationale, answerText: "", text: whole };
   }
@@ -108,38 +115,11 @@ function withoutEcho(answer: string, phrase: string): string {
     : answer;
 }
 
-/** `-->` announces the answer in training texts, so no rationale may hold it. */
 function chooseRationale(
   choice: TeachConfig["prompt"]["rationale"],
   reasoning: string,
   content: string,
 ): string {
   const useReasoning = choice === "reasoning" || (choice === "auto" && reasoning !== "");
-  return cutAnswer(useReasoning ? reasoning : content, answerMarker).before;
-}
-
-/** Quotes, stars and spaces that may stand before the marker on its line. */
-const longestOpening = 32;
-
-/**
- * The text before the answer and the answer part, in the form that `readAnswer` takes. The answer opens with `-->` (our own
- * students) or on the last line that begins with the marker, bold or not.
- */
-export function cutAnswer(text: string, marker: string): { before: string; answer: string | undefined } {
-  const arrow = text.indexOf(answerMarker);
-  if (arrow >= 0) return { before: text.slice(0, arrow).trim(), answer: text.slice(arrow) };
-  const lower = text.toLowerCase();
-  const wanted = marker.toLowerCase();
-  for (let at = lower.lastIndexOf(wanted); at >= 0; at = at === 0 ? -1 : lower.lastIndexOf(wanted, at - 1)) {
-    const before = text.slice(Math.max(0, at - longestOpening), at);
-    const opening = before.slice(before.lastIndexOf("\n") + 1);
-    if (!/^[\s*_#>"'`-]*$/.test(opening) || opening.length === longestOpening) continue;
-    const lineStart = at - opening.length;
-    const tail = text.slice(at + marker.length).replace(/^[\s*_:]+/, "");
-    return {
-      before: text.slice(0, lineStart).trim(),
-      answer: `${answerMarker} ${tail.replace(/[\s*_]+$/, "")}`,
-    };
-  }
-  return { before: text.trim(), answer: undefined };
+  return rationaleOf(useReasoning ? reasoning : content);
 }

@@ -46,6 +46,7 @@ export async function estimateTeach(
   const spent: Usage = { inputTokens: 0, outputTokens: 0 };
   const replyTokens: number[] = [];
   for (const line of journal.lines) {
+    if (line.kind === "refused") continue;
     add(spent, line.counted);
     if (line.kind === "lost") continue;
     replies.set(line.key, line.reply as Reply);
@@ -79,7 +80,7 @@ export async function estimateTeach(
         while (!step.done) {
           const reply = count(step.value);
           if (reply === undefined) unknown++;
-          step = conversation.next(reply ?? imagined(step.value));
+          step = conversation.next(reply ?? imagined);
         }
         // The imagined first reply is one token long; the second prompt holds the whole of it.
         if (unknown === 2) {
@@ -110,9 +111,7 @@ export async function estimateTeach(
 }
 
 /** Stands for a reply that is not there, so that a second stage is counted too. */
-function imagined(_request: TeacherRequest): Reply {
-  return { content: "…", reasoning: "", finish: "stop" };
-}
+const imagined: Reply = { content: "…", reasoning: "", finish: "stop" };
 
 function add(sum: Usage, more: Usage): void {
   sum.inputTokens += more.inputTokens;

@@ -3,6 +3,14 @@ import type { Endpoint } from "./endpoint.ts";
 import { type Reply, readReply, UnreadableReply } from "./reply.ts";
 import { canonicalJson, type TeacherRequest } from "./request.ts";
 import { retryAfterMilliseconds } from "./retry-after.ts";
+import {
+  ErrorInReply,
+  type FailureKind,
+  failureKind,
+  readServerError,
+  type ServerError,
+  statusOf,
+} from "./server-error.ts";
 import { readStreamedReply } from "./stream.ts";
 
 /** A reply of a hundred thousand tokens streamed one by one stays below this; more is no reply. */
@@ -13,11 +21,7 @@ const proxyTimeouts = [408, 504, 524];
 const largestErrorBytes = 64 << 10;
 
 export interface AttemptFailure {
-  /**
-   * unreachable: no connection; passing: may succeed when repeated; rateLimited: the same, after the wait it asks for;
-   * refused: this request never succeeds; fatal: none would.
-   */
-  kind: "unreachable" | "passing" | "rateLimited" | "refused" | "fatal";
+  kind: FailureKind;
   retryAfterMilliseconds?: number | undefined;
   /** The server may have written (and charged) a reply that was lost. */
   maybeCharged: boolean;
@@ -47,6 +51,7 @@ export async function send(
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), options.timeoutMilliseconds);
   let headersCame = false;
+  let retryAfter: number | undefined;
   try {
     const response = await options.fetch(
       `${endpoint.url}/${request.api === "chat" ? "chat/completions" : "completions"}`,
@@ -67,7 +72,8 @@ export async function send(
       },
     );
     headersCame = true;
-    if (!response.ok) throw await statusError(response, endpoint.key);
+    retryAfter = retryAfterMilliseconds(response.headers, Date.now());
+    if (!response.ok) throw await statusError(response, retryAfter, endpoint.key);
     const body = withoutKey(await readCapped(response, largestReplyBytes), endpoint.key);
     const streamed = (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
     return streamed ? readStreamedReply(body) : readReply(body);
@@ -76,6 +82,7 @@ export async function send(
     if (error instanceof UnreadableReply) {
       throw new AttemptError(error.message, { kind: "passing", maybeCharged: true });
     }
+    if (error instanceof ErrorInReply) throw errorInReply(error, retryAfter);
     if (abort.signal.aborted) {
       const seconds = options.timeoutMilliseconds / 1000;
       throw new AttemptError(`no reply within ${seconds} s`, { kind: "passing", maybeCharged: true });
@@ -101,48 +108,46 @@ async function readCapped(response: Response, cap: number): Promise<string> {
   return parts.join("");
 }
 
-async function statusError(response: Response, key: string | undefined): Promise<AttemptError> {
+async function statusError(
+  response: Response,
+  retryAfter: number | undefined,
+  key: string | undefined,
+): Promise<AttemptError> {
   const { status } = response;
   const body = await readCapped(response, largestErrorBytes).catch(() => "");
-  const { message, codes } = errorOf(body);
-  const text = `HTTP ${status}${message === "" ? "" : `: ${withoutKey(message, key)}`}`;
-  const retryAfter = retryAfterMilliseconds(response.headers, Date.now());
-  const failure = (kind: AttemptFailure["kind"]): AttemptError =>
-    new AttemptError(text, {
-      kind,
-      maybeCharged: proxyTimeouts.includes(status),
-      retryAfterMilliseconds: retryAfter,
-    });
-  if (status === 429) return failure(codes.includes("insufficient_quota") ? "fatal" : "rateLimited");
-  // 503 with a wait is how some servers say that they are full.
-  if (status === 503 && retryAfter !== undefined) return failure("rateLimited");
-  if (status >= 500 || status === 408 || status === 409 || status === 425) return failure("passing");
+  const error = errorOf(body);
+  const text = `HTTP ${status}${error.message === "" ? "" : `: ${withoutKey(error.message, key)}`}`;
   if (status < 400) {
     return new AttemptError(`HTTP ${status}: the address leads on to another one`, {
       kind: "fatal",
       maybeCharged: false,
     });
   }
-  return failure([401, 402, 403, 404, 405, 410].includes(status) ? "fatal" : "refused");
+  return new AttemptError(text, {
+    kind: failureKind(status, error, retryAfter),
+    maybeCharged: proxyTimeouts.includes(status),
+    retryAfterMilliseconds: retryAfter,
+  });
 }
 
-/** Message, code and type of an error body: `{error: {message, code}}`, `{error: "…"}`, `{message}` or `{detail}`. */
-function errorOf(body: string): { message: string; codes: unknown[] } {
+/** Some servers (OpenRouter) begin to answer with status 200 and write the true one into the body. */
+function errorInReply(error: ErrorInReply, retryAfter: number | undefined): AttemptError {
+  const status = statusOf(error.error);
+  return new AttemptError(error.message, {
+    kind: status === undefined ? "passing" : failureKind(status, error.error, retryAfter),
+    maybeCharged: error.hasText || (status !== undefined && proxyTimeouts.includes(status)),
+    retryAfterMilliseconds: retryAfter,
+  });
+}
+
+function errorOf(body: string): ServerError {
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
-    return { message: /^\s*</.test(body) ? "" : body.trim().slice(0, 300), codes: [] };
+    return readServerError({ message: /^\s*</.test(body) ? "" : body });
   }
-  const top = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  const inner = (
-    typeof top.error === "object" && top.error !== null
-      ? top.error
-      : { message: top.error ?? top.message ?? top.detail }
-  ) as Record<string, unknown>;
-  const message = typeof inner.message === "string" ? inner.message : "";
-  // A spent quota has its own code for each kind of limit, and one type.
-  return { message: message.trim().slice(0, 300), codes: [inner.code, inner.type] };
+  return readServerError(value);
 }
 
 /** Servers quote what they were sent; the key must reach neither the store nor a message. */

@@ -3,7 +3,7 @@
  * fields. Rows are judged as a teacher's replies are; a row without a gold answer is taken at its own word.
  */
 import { basename } from "node:path";
-import { answerMarker, goldTail, normalizeGold, readAnswer } from "../tasks/answers/answers.ts";
+import { goldTail, normalizeGold, readAnswer } from "../tasks/answers/answers.ts";
 import type { AnswerKind, Problem } from "../tasks/problem.ts";
 import { isRecord } from "../tasks/read/jsonl.ts";
 import { longestField, mapRows } from "../tasks/read/mapping.ts";
@@ -11,10 +11,10 @@ import { readTable, type TableFormat, type TableRow } from "../tasks/read/table.
 import { normalizeQuestion } from "../tasks/splits.ts";
 import { inputError } from "../util/errors.ts";
 import type { TeachConfig } from "./config.ts";
-import { cutAnswer } from "./conversation.ts";
+import { cutAnswer, rationaleOf } from "./cut-answer.ts";
 import { SampleFilter } from "./filter.ts";
 import type { ImportOrigin, TaskOutput } from "./output.ts";
-import { splitReasoning } from "./reply.ts";
+import { splitReasoning, thinkingOf } from "./reply.ts";
 import { StatisticsCounter } from "./statistics.ts";
 
 export const importForms = ["trl", "alpaca", "sharegpt", "fields"] as const;
@@ -172,7 +172,11 @@ function turnOf(turns: readonly unknown[], who: string, what: string): Turn | st
       question = text;
     } else if (assistantNames.includes(name)) {
       if (reply !== undefined) return "several replies in one row";
-      const reasoning = textOf(turn.reasoning_content) || textOf(turn.thinking) || textOf(turn.reasoning);
+      const reasoning =
+        textOf(turn.reasoning_content) ||
+        textOf(turn.thinking) ||
+        textOf(turn.reasoning) ||
+        thinkingOf(turn[what]);
       reply = { question: "", reply: text, reasoning };
     } else if (name !== "system" && name !== "developer") {
       return "turns of tools or other speakers";
@@ -203,25 +207,16 @@ function turnFault({ question, reply, reasoning }: Turn): string | undefined {
 
 function takeApart({ reply, reasoning: field }: Turn, options: ImportOptions) {
   const { reasoning, text } = splitReasoning({ content: reply, reasoning: field });
-  const { before, answer } = cutSolution(text, options);
-  const rationale = reasoning === "" ? before : cutAnswer(reasoning, answerMarker).before;
+  const said = text === "" ? reasoning : text;
+  const { before, answer } = cutAnswer(said, options.answerMarker, { hashes: true });
   return {
-    rationale,
-    answerText: answer ?? (text === "" ? reasoning : text),
+    rationale: rationaleOf(text === "" || reasoning === "" ? before : reasoning),
+    answerText: answer ?? said,
     text: reply,
     truncated: false,
     filtered: false,
     model: undefined,
   };
-}
-
-/** As cutAnswer; a GSM8K solution's last line `#### 72` opens the answer, too. */
-function cutSolution(text: string, options: ImportOptions): ReturnType<typeof cutAnswer> {
-  const cut = cutAnswer(text, options.answerMarker);
-  if (cut.answer !== undefined) return cut;
-  const hashes = /(?:^|\n)####[ \t]*([^\n]+)\s*$/.exec(text);
-  if (hashes === null) return cut;
-  return { before: text.slice(0, hashes.index).trim(), answer: `${answerMarker} ${hashes[1]}` };
 }
 
 async function goldOf(

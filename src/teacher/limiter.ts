@@ -8,9 +8,10 @@ export interface RateLimits {
   tokensPerMinute?: number | undefined;
 }
 
-/** A request that was let through; its tokens are corrected once the reply says how many there were. */
+/** A request that was let through. */
 export interface Admission {
-  at: number;
+  readonly at: number;
+  /** What it may take; `RateLimiter.correct` sets what it took. */
   tokens: number;
 }
 
@@ -21,6 +22,8 @@ export class RateLimiter {
   private pausedUntil = Number.NEGATIVE_INFINITY;
   /** Requests are let through in the order in which they ask. */
   private queue: Promise<unknown> = Promise.resolve();
+  /** Ends the sleep of the first in the queue; the others wait for it. */
+  private wake: () => void = () => {};
 
   constructor(limits: RateLimits, clock: Clock) {
     this.limits = limits;
@@ -37,6 +40,13 @@ export class RateLimiter {
     return await turn;
   }
 
+  /** The reply says how many tokens there were. Whoever waits for the room that was set aside for it looks again. */
+  correct(admission: Admission, tokens: number): void {
+    const isRoom = tokens < admission.tokens;
+    admission.tokens = tokens;
+    if (isRoom) this.wake();
+  }
+
   /** Nothing goes out for so long. */
   pause(milliseconds: number): void {
     this.pausedUntil = Math.max(this.pausedUntil, this.clock.now() + milliseconds);
@@ -51,9 +61,19 @@ export class RateLimiter {
         if (this.isLimited()) this.admitted.push(admission);
         return admission;
       }
-      await this.clock.sleep(Math.ceil(delay), signal);
+      await this.sleep(Math.ceil(delay), signal);
     }
     return undefined;
+  }
+
+  /** Until the time is over, there may be more room, or the signal is raised. */
+  private async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const end = new AbortController();
+    this.wake = () => end.abort();
+    signal.addEventListener("abort", this.wake);
+    await this.clock.sleep(milliseconds, end.signal);
+    signal.removeEventListener("abort", this.wake);
+    this.wake = () => {};
   }
 
   private isLimited(): boolean {

@@ -1,9 +1,11 @@
 /**
  * A reply of an OpenAI-compatible server as a value. The forms that servers differ in are read here: reasoning as
- * `reasoning_content` (vLLM, llama.cpp, DeepSeek), as `reasoning` (Ollama, OpenRouter, newer vLLM) or as `<think>…</think>`
- * in the text; content as text, null or a list of parts. Everything is untrusted.
+ * `reasoning_content` (vLLM, llama.cpp, DeepSeek), as `reasoning` (Ollama, OpenRouter, newer vLLM), as parts of the content
+ * (Mistral) or as `<think>…</think>` in the text; content as text, null or a list of parts. Everything is untrusted.
  */
 import { z } from "zod";
+import { isRecord } from "../tasks/read/jsonl.ts";
+import { refuseErrors } from "./server-error.ts";
 
 export interface Usage {
   inputTokens: number;
@@ -25,7 +27,9 @@ export interface Reply {
 
 const text = z.string().nullish();
 const tokens = z.number().min(0).max(1e12).nullish();
-const usageSchema = z.looseObject({ prompt_tokens: tokens, completion_tokens: tokens }).nullish();
+const usageSchema = z
+  .looseObject({ prompt_tokens: tokens, completion_tokens: tokens, total_tokens: tokens })
+  .nullish();
 const contentSchema = z
   .union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().nullish() }))])
   .nullish();
@@ -50,8 +54,12 @@ type WireMessage = z.output<typeof messageSchema>;
 /** Why a body is no reply; the caller retries. */
 export class UnreadableReply extends Error {}
 
-/** @throws UnreadableReply for JSON that has another shape */
-export function checkWireReply(value: unknown): WireReply {
+/**
+ * @param hasText parts of the reply came before this one
+ * @throws UnreadableReply for JSON that has another shape, ErrorInReply for an error of the server
+ */
+export function checkWireReply(value: unknown, hasText = false): WireReply {
+  refuseErrors(value, hasText);
   const result = replySchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
@@ -62,7 +70,7 @@ export function checkWireReply(value: unknown): WireReply {
 
 /**
  * The one reply in a whole (not streamed) body.
- * @throws UnreadableReply for a body that is not JSON, has another shape, or no choice
+ * @throws UnreadableReply for a body that is not JSON, has another shape, or no choice; ErrorInReply
  */
 export function readReply(body: string): Reply {
   let value: unknown;
@@ -78,6 +86,7 @@ export function readReply(body: string): Reply {
   return makeReply(contentOf(message), reasoningOf(message), choice.finish_reason, wire.usage, wire.model);
 }
 
+/** @throws UnreadableReply for an end that is a fault of the server */
 export function makeReply(
   content: string,
   reasoning: string,
@@ -85,16 +94,23 @@ export function makeReply(
   usage: z.output<typeof usageSchema>,
   model: string | null | undefined,
 ): Reply {
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage ?? {};
+  const counted = usageOf(usage);
   return {
     content,
     reasoning,
     finish: finishOf(finishReason),
-    ...(typeof inputTokens === "number" && typeof outputTokens === "number"
-      ? { usage: { inputTokens, outputTokens } }
-      : {}),
+    ...(counted === undefined ? {} : { usage: counted }),
     ...(typeof model === "string" ? { model: model.slice(0, 300) } : {}),
   };
+}
+
+/** Some servers (xAI, Gemini) leave reasoning out of the reply's tokens and have it in the total, which is what they charge. */
+function usageOf(usage: z.output<typeof usageSchema>): Usage | undefined {
+  const { prompt_tokens: inputTokens, completion_tokens: written, total_tokens: total } = usage ?? {};
+  if (typeof inputTokens !== "number") return undefined;
+  const rest = typeof total === "number" && total >= inputTokens ? total - inputTokens : undefined;
+  const outputTokens = Math.max(written ?? 0, rest ?? 0);
+  return typeof written === "number" || rest !== undefined ? { inputTokens, outputTokens } : undefined;
 }
 
 export function contentOf({ content }: Pick<WireMessage, "content">): string {
@@ -103,10 +119,29 @@ export function contentOf({ content }: Pick<WireMessage, "content">): string {
 }
 
 export function reasoningOf(message: Partial<WireMessage>): string {
-  return message.reasoning_content || message.reasoning || "";
+  return message.reasoning_content || message.reasoning || thinkingOf(message.content);
 }
 
+/** Of a content in parts, those that are thoughts: `{type: "thinking", thinking: [{type: "text", text}]}`, or a text alone. */
+export function thinkingOf(content: unknown): string {
+  if (!Array.isArray(content)) return "";
+  return content
+    .flatMap((part) => (isRecord(part) && part.type === "thinking" ? part.thinking : []))
+    .map((part) => {
+      if (typeof part === "string") return part;
+      return isRecord(part) && typeof part.text === "string" ? part.text : "";
+    })
+    .join("");
+}
+
+/** Ends that are a fault of the server: what was written is no answer. */
+const brokenEnds = ["error", "abort", "aborted", "cancelled", "canceled"];
+
+/** @throws UnreadableReply for an end that is a fault of the server */
 function finishOf(reason: string | null | undefined): Reply["finish"] {
+  if (brokenEnds.includes(reason?.toLowerCase() ?? "")) {
+    throw new UnreadableReply(`the server ended the reply with "${reason}"`);
+  }
   switch (reason) {
     case "stop":
     case "eos":
@@ -114,6 +149,7 @@ function finishOf(reason: string | null | undefined): Reply["finish"] {
       return "stop";
     case "length":
     case "max_tokens":
+    case "model_length":
       return "length";
     case "content_filter":
       return "filtered";

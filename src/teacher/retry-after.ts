@@ -12,6 +12,9 @@ export function retryAfterMilliseconds(headers: Headers, now: number): number | 
   if (value === undefined) return undefined;
   if (/^\d{1,9}(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
   // An HTTP date names its day; Date.parse alone would take "12" or "-5" for a date, too.
-  const date = /^[A-Z][a-z]{2}/.test(value) ? Date.parse(value) : Number.NaN;
+  const isDate = /^[A-Z][a-z]{2}/.test(value);
+  // The oldest form (asctime) names no zone and means UTC; Date.parse would take it for this machine's.
+  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} \d{4}$/.test(value);
+  const date = isDate ? Date.parse(isAsctime ? `${value} GMT` : value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -3,11 +3,12 @@
  * A process that is killed leaves at most half a line at the end, which is cut off when the journal is opened again.
  */
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { writeFully } from "../tensor/atomic-file.ts";
 import { inputError } from "../util/errors.ts";
+import { type FolderLock, lockFolder } from "../util/folder-lock.ts";
 import type { Reply, Usage } from "./reply.ts";
 import { requestKey, type TeacherRequest } from "./request.ts";
 
@@ -15,10 +16,11 @@ import { requestKey, type TeacherRequest } from "./request.ts";
 const longestLine = 256 << 20;
 
 const usageSchema = z.object({ inputTokens: z.number().min(0), outputTokens: z.number().min(0) });
+const keySchema = z.string().regex(/^[0-9a-f]{64}$/);
 const lineSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("answer"),
-    key: z.string().regex(/^[0-9a-f]{64}$/),
+    key: keySchema,
     request: z.object({
       api: z.enum(["chat", "completions"]),
       body: z.record(z.string(), z.unknown()),
@@ -36,6 +38,8 @@ const lineSchema = z.discriminatedUnion("kind", [
   }),
   /** An attempt without a reply that may have been charged. */
   z.object({ kind: z.literal("lost"), counted: usageSchema }),
+  /** A request that the teacher wants nothing of; another run asks again, since another server may take it. */
+  z.object({ kind: z.literal("refused"), key: keySchema, reason: z.string() }),
 ]);
 type Line = z.output<typeof lineSchema>;
 
@@ -50,14 +54,15 @@ export class AnswerStore {
   /** Of everything in the journal. */
   readonly spent: Usage = { inputTokens: 0, outputTokens: 0 };
   private readonly answers: Map<string, Reply>;
+  private readonly refused = new Set<string>();
   private readonly file: FileHandle;
-  private readonly lock: string;
+  private readonly lock: FolderLock;
   private queued: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
   private writing: Promise<void> | undefined;
   /** After a failed write half a line may stand at the end: nothing may be written behind it. */
   private broken: { error: unknown } | undefined;
 
-  private constructor(file: FileHandle, lock: string, lines: readonly Line[]) {
+  private constructor(file: FileHandle, lock: FolderLock, lines: readonly Line[]) {
     this.file = file;
     this.lock = lock;
     this.answers = new Map();
@@ -70,9 +75,7 @@ export class AnswerStore {
    * @throws SkipthinkError (exit 2) while another process has the journal open
    */
   static async open(path: string): Promise<OpenedStore> {
-    await mkdir(dirname(path), { recursive: true });
-    const lock = `${path}.lock`;
-    await takeLock(lock);
+    const lock = await lockFolder(`${path}.lock`, { activity: "is asking for its answers" });
     try {
       const file = await open(path, "a");
       const { lines, wholeBytes, bytes, damaged } = await readJournal(path);
@@ -87,7 +90,7 @@ export class AnswerStore {
       await syncFolder(dirname(path));
       return { store: new AnswerStore(file, lock, lines), notes };
     } catch (error) {
-      await rm(lock, { force: true });
+      await lock.release();
       throw error;
     }
   }
@@ -115,16 +118,32 @@ export class AnswerStore {
   }
 
   async addLost(counted: Usage): Promise<void> {
-    await this.append({ kind: "lost", counted });
+    const line: Line = { kind: "lost", counted };
+    await this.append(line);
+    this.take(line);
+  }
+
+  /** @returns false if an earlier run, or another sample, was refused the same request */
+  async addRefused(request: TeacherRequest, reason: string): Promise<boolean> {
+    const key = requestKey(request);
+    if (this.refused.has(key)) return false;
+    const line: Line = { kind: "refused", key, reason };
+    this.take(line);
+    await this.append(line);
+    return true;
   }
 
   async close(): Promise<void> {
     await this.writing?.catch(() => {});
     await this.file.close();
-    await rm(this.lock, { force: true });
+    await this.lock.release();
   }
 
   private take(line: Line): void {
+    if (line.kind === "refused") {
+      this.refused.add(line.key);
+      return;
+    }
     this.spent.inputTokens += line.counted.inputTokens;
     this.spent.outputTokens += line.counted.outputTokens;
     if (line.kind === "answer") this.answers.set(line.key, line.reply as Reply);
@@ -219,37 +238,5 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync().finally(() => handle.close());
   } catch {
     // Windows opens no folders; there is nothing to flush.
-  }
-}
-
-async function takeLock(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = await open(path, "wx");
-      await handle.writeFile(String(process.pid)).finally(() => handle.close());
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const holder = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isRunning(holder)) {
-        throw inputError(
-          `process ${holder} is asking for this folder's answers`,
-          { file: path },
-          "Wait until it ends; if no such process of skipthink is there, delete that file.",
-        );
-      }
-      await rm(path, { force: true });
-    }
-  }
-}
-
-/** A process that was killed left its lock; the same number as ours is one from before a restart (containers). */
-function isRunning(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -3,7 +3,7 @@ import { checkWireReply, contentOf, makeReply, type Reply, reasoningOf, Unreadab
 
 /**
  * @param body the whole text of the stream, complete or cut
- * @throws UnreadableReply for a stream that ends before `[DONE]` or a finish reason, or holds an error
+ * @throws UnreadableReply for a stream that ends before `[DONE]` or a finish reason; ErrorInReply for an error of the server in it
  */
 export function readStreamedReply(body: string): Reply {
   let content = "";
@@ -24,10 +24,7 @@ export function readStreamedReply(body: string): Reply {
     } catch {
       throw new UnreadableReply("an event of the stream is not JSON");
     }
-    if (typeof value === "object" && value !== null && "error" in value && value.error) {
-      throw new UnreadableReply("the stream ended with an error of the server");
-    }
-    const wire = checkWireReply(value);
+    const wire = checkWireReply(value, events > 0);
     model ??= wire.model;
     usage = wire.usage ?? usage;
     const [choice] = wire.choices;

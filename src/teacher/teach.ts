@@ -80,6 +80,7 @@ export async function teach(
       limiter: new RateLimiter(config.limits, clock),
       clock,
       fetch: options.fetch ?? fetch,
+      hasAnswered: store.size > 0,
       onLost: (usage) => store.addLost(usage),
       onRetry(reason) {
         // Some servers write another message each time, e.g. with an id in it.

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { appendFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
+import { helpFor } from "../util/system-errors.ts";
 
 /** A complete file under a temporary name, ready to take its place. */
 export interface StagedFile {
@@ -79,26 +80,13 @@ export async function appendText(path: string, text: string): Promise<void> {
   }
 }
 
-const remedies: Record<string, [reason: string, remedy: string]> = {
-  ENOSPC: ["the disk is full", "Free space or choose another folder, then run again."],
-  EDQUOT: ["the disk quota is used up", "Free space or choose another folder, then run again."],
-  EFBIG: ["the file would be larger than the system allows", "Raise the limit (ulimit -f), then run again."],
-  EACCES: ["permission denied", "Choose a folder you may write to."],
-  EPERM: ["permission denied", "Choose a folder you may write to."],
-  EROFS: ["the file system is read-only", "Choose a folder you may write to."],
-  EISDIR: ["there is a folder of that name", "Choose another path."],
-  ENOTDIR: ["a part of the path is a file, not a folder", "Choose another path."],
-  EEXIST: ["a part of the path is a file, not a folder", "Choose another path."],
-};
-
 function explainSystemError(error: unknown, path: string): unknown {
-  const known = remedies[(error as NodeJS.ErrnoException | null)?.code ?? ""];
-  if (known === undefined) return error;
-  const [reason, remedy] = known;
-  return new SkipthinkError(`cannot write ${path}: ${reason}`, {
+  const help = helpFor(error);
+  if (help?.reason === undefined) return error;
+  return new SkipthinkError(`cannot write ${path}: ${help.reason}`, {
     exitCode: exitCodes.usage,
     place: { file: path },
-    remedy,
+    remedy: help.remedy,
     cause: error,
   });
 }

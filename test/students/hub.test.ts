@@ -1,10 +1,20 @@
 /** Models from the hub: a small HTTP server plays its part, and the cache has the layout of Python's huggingface_hub. */
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadModel } from "../../src/engine/onnx/load.ts";
@@ -24,6 +34,10 @@ const oid = (content: Buffer): string => createHash("sha1").update(content).dige
 let server: Server;
 let endpoint: string;
 let requests: string[] = [];
+/** Status of everything that the hub is asked; undefined: as it should be. */
+let outage: number | undefined;
+/** Ends a file's body so many bytes early. */
+let cutBytes = 0;
 let cache: string;
 const environment = (more: Record<string, string> = {}) => ({
   HF_ENDPOINT: endpoint,
@@ -45,6 +59,7 @@ beforeAll(async () => {
       oid: oid(files.get(path)!),
       lastCommit: { id: commit, title: "", date: "2026-01-01T00:00:00Z" },
     });
+    if (outage !== undefined) return json({ error: "try later" }, outage);
     if (url.pathname.startsWith("/api/models/team/gated")) return json({ error: "gated" }, 403);
     if (url.pathname.startsWith("/api/models/team/secret")) {
       const given = request.headers.authorization === "Bearer hf_token";
@@ -69,13 +84,15 @@ beforeAll(async () => {
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     const [from, to] =
       range === null ? [0, content.length - 1] : [Number(range[1]), Number(range[2] || content.length - 1)];
+    const isInfo = range !== null && to === 0;
+    const part = content.subarray(from, to + 1 - (isInfo ? 0 : cutBytes));
     response
       .writeHead(range === null ? 200 : 206, {
         etag: `"${oid(content)}"`,
         "content-range": `bytes ${from}-${to}/${content.length}`,
-        "content-length": to - from + 1,
+        "content-length": part.length,
       })
-      .end(content.subarray(from, to + 1));
+      .end(part);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -88,6 +105,8 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(cache, { recursive: true });
   for (const name of ["tokenizer.json", "vocab.json", "merges.txt"]) files.delete(name);
+  outage = undefined;
+  cutBytes = 0;
 });
 
 async function failure(work: Promise<unknown>): Promise<SkipthinkError> {
@@ -148,8 +167,78 @@ describe("download", () => {
     const error = await failure(hubFolder("hf:team/tiny", { environment: dead }));
     expect(error.exitCode).toBe(1);
     expect(error.message).toContain("could not be downloaded");
+    files.set("tokenizer.json", Buffer.from("{}"));
     const folder = await hubFolder("hf:team/tiny", { environment: environment() });
-    expect(await hubFolder("hf:team/tiny", { environment: dead })).toBe(folder);
+    const notes: string[] = [];
+    const onNote = (text: string) => notes.push(text);
+    expect(await hubFolder("hf:team/tiny", { environment: dead, onNote })).toBe(folder);
+    expect(notes).toEqual([expect.stringContaining("hf:team/tiny as it was last downloaded")]);
+  });
+
+  test.each([429, 500, 503, 401, 403])(
+    "while the hub answers %i the cached state will do, with a note",
+    async (status) => {
+      files.set("tokenizer.json", Buffer.from("{}"));
+      const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+      outage = status;
+      const notes: string[] = [];
+      const options = { environment: environment(), onNote: (text: string) => notes.push(text) };
+      expect(await hubFolder("hf:team/tiny", options)).toBe(folder);
+      expect(notes).toEqual([
+        expect.stringMatching(new RegExp(`${status}.*hf:team/tiny as it was last downloaded`)),
+      ]);
+      // Not for a model that is not whole, or gone.
+      rmSync(join(folder, "tokenizer.json"));
+      await failure(hubFolder("hf:team/tiny", options));
+      outage = 404;
+      await failure(hubFolder("hf:team/tiny", options));
+    },
+  );
+
+  test("two at once do not write into each other's file", async () => {
+    files.set("tokenizer.json", Buffer.from("{}"));
+    const blobs = join(cache, "hub", "models--team--tiny", "blobs");
+    // As a process that was killed left it long ago, and one that is at it.
+    const weights = files.get("model.safetensors")!;
+    mkdirSync(blobs, { recursive: true });
+    const [old, fresh] = ["old", "fresh"].map((name) => join(blobs, `${oid(weights)}.${name}.incomplete`));
+    for (const path of [old!, fresh!]) writeFileSync(path, "half");
+    utimesSync(old!, 1, 1);
+    const folders = await Promise.all(
+      [1, 2, 3].map(() => hubFolder("hf:team/tiny", { environment: environment() })),
+    );
+    expect(new Set(folders).size).toBe(1);
+    expect(readFileSync(join(folders[0]!, "model.safetensors")).equals(weights)).toBe(true);
+    expect(readdirSync(blobs).filter((name) => name.endsWith(".incomplete"))).toEqual([basename(fresh!)]);
+  });
+
+  test("a file that came short is no file", async () => {
+    cutBytes = 10;
+    const error = await failure(hubFolder("hf:team/tiny", { environment: environment() }));
+    expect(error.message).toContain("could not be downloaded");
+    cutBytes = 0;
+    const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+    expect((await loadModel(folder)).family.name).toBe("gpt2");
+  });
+
+  test.each([
+    "",
+    '{"weight_map": {',
+    "null",
+    '{"weight_map": 3}',
+    '{"weight_map": {"a": 3}}',
+    '{"weight_map": {}}',
+  ])("a cached index of weights that is %j is named, with what to do", async (text) => {
+    const storage = join(cache, "hub", "models--team--tiny");
+    const folder = join(storage, "snapshots", commit);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "config.json"), "{}");
+    const index = join(folder, "model.safetensors.index.json");
+    writeFileSync(index, text);
+    const error = await failure(hubFolder(`hf:team/tiny@${commit}`, { environment: environment() }));
+    expect(error.exitCode).toBe(2);
+    expect(error.place.file).toBe(index);
+    expect(error.remedy).toContain(storage);
   });
 
   test("a cache without all weights is not taken for complete", async () => {

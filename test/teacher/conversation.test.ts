@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readAnswer } from "../../src/tasks/answers/answers.ts";
 import { type TeachConfig, teachSchema } from "../../src/teacher/config.ts";
-import { converse, cutAnswer, type Sample } from "../../src/teacher/conversation.ts";
+import { converse, type Sample } from "../../src/teacher/conversation.ts";
 import type { Reply } from "../../src/teacher/reply.ts";
 import { requestKey, type TeacherRequest } from "../../src/teacher/request.ts";
 
@@ -47,6 +47,24 @@ describe("one stage", () => {
     const reply = said("Eight.\nAnswer: 8", { reasoning: "3 and 5" });
     expect(play(config(), [reply]).sample.rationale).toBe("3 and 5");
     expect(play(config({ prompt: { rationale: "content" } }), [reply]).sample.rationale).toBe("Eight.");
+  });
+
+  it("takes an arrow within the steps for no answer, and no training text for one", () => {
+    const steps = "Two goes --> 2 after the first step.\nThen subtract 5, giving 9.";
+    const plain = "Two goes -> 2 after the first step.\nThen subtract 5, giving 9.";
+    const marked = play(config(), [said(`${steps}\nAnswer: 9`)]).sample;
+    expect(marked.rationale).toBe(plain);
+    expect(readAnswer("number", marked.answerText)).toBe("9");
+    expect(play(config(), [said("5 + 3 --> 8\nAnswer: 8")]).sample.rationale).toBe("5 + 3 -> 8");
+    expect(readAnswer("number", play(config(), [said(steps)]).sample.answerText)).toBeUndefined();
+    const thought = play(config(), [said("Answer: 9", { reasoning: steps })]).sample;
+    expect(thought.rationale).toBe(plain);
+    const unsaid = play(config(), [said(`<think>${steps}\nAnswer: 9</think>`)]).sample;
+    expect(unsaid.rationale).toBe(plain);
+    expect(readAnswer("number", unsaid.answerText)).toBe("9");
+    expect(play(config({ prompt: { form: "twoStage" } }), [said(steps), said("9")]).sample.rationale).toBe(
+      plain,
+    );
   });
 
   it("sends what the endpoint wants, and nothing it refuses", () => {
@@ -103,29 +121,13 @@ describe("two stages", () => {
     ]);
   });
 
+  it("takes no answer of the first stage into the rationale", () => {
+    expect(play(settings, [said("3 + 5 is 8. --> 8"), said("8")]).sample.rationale).toBe("3 + 5 is 8.");
+  });
+
   it("pays no second request for a rationale that was cut or is empty", () => {
     expect(play(settings, [said("3 + 5", { finish: "length" })]).requests).toHaveLength(1);
     expect(play(settings, [said("")]).requests).toHaveLength(1);
-  });
-});
-
-describe("the answer in a text", () => {
-  it.each([
-    ["a\nAnswer: 5", "Answer:", "a", "--> 5"],
-    ["a\n**Answer:** 5", "Answer:", "a", "--> 5"],
-    ["a\n**Answer: 5**", "Answer:", "a", "--> 5"],
-    ["Answer: 4?\nno\nANSWER: 5", "Answer:", "Answer: 4?\nno", "--> 5"],
-    ["the answer: 5", "Answer:", "the answer: 5", undefined],
-    ["Answer: 5", "Answer:", "", "--> 5"],
-    [" a b --> 5", "Answer:", "a b", "--> 5"],
-  ])("%j", (text, marker, before, answer) => {
-    expect(cutAnswer(text, marker)).toEqual({ before, answer });
-  });
-
-  it("is looked for in time that grows with the text", () => {
-    const started = performance.now();
-    cutAnswer("xAnswer:".repeat(20_000), "Answer:");
-    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 

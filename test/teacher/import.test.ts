@@ -98,6 +98,33 @@ it("rows are judged by their gold answer", async () => {
   expect(result.statistics).toMatchObject({ questions: 1, wanted: 6, kept: 3, covered: 1 });
 });
 
+it("thoughts in parts of a reply are its rationale", async () => {
+  const content = [
+    { type: "thinking", thinking: [{ type: "text", text: "3 and 5 are 8." }] },
+    { type: "text", text: "Answer: 8" },
+  ];
+  const { kept } = await imported([
+    {
+      messages: [
+        { role: "user", content: question },
+        { role: "assistant", content },
+      ],
+    },
+  ]);
+  expect(kept).toMatchObject([{ rationale: "3 and 5 are 8.", predicted: "8" }]);
+});
+
+it("an arrow within the steps is no answer", async () => {
+  const output = "5 + 3 --> 8 apples.\n8 + 4 = 12.\n#### 12";
+  const rationale = "5 + 3 -> 8 apples.\n8 + 4 = 12.";
+  const { kept, origin } = await imported([
+    { instruction: question, output },
+    { instruction: "And then?", output: "5 + 3 --> 8 apples.\n8 + 4 = 12." },
+  ]);
+  expect(kept).toMatchObject([{ rationale, answer: "12" }]);
+  expect(origin.skipped).toEqual({ "no answer can be read": 1 });
+});
+
 it("conversations that are not one question with one reply are left out and counted", async () => {
   const turn = (role: string, content: unknown) => ({ role, content });
   const rows = [

@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Budget, cost, worstUsage } from "../../src/teacher/budget.ts";
 import { TeacherClient } from "../../src/teacher/client.ts";
 import type { Clock } from "../../src/teacher/clock.ts";
 import { teachSchema } from "../../src/teacher/config.ts";
-import { RateLimiter } from "../../src/teacher/limiter.ts";
+import { type Admission, RateLimiter } from "../../src/teacher/limiter.ts";
 import { canonicalJson, makeRequest } from "../../src/teacher/request.ts";
 import { retryAfterMilliseconds } from "../../src/teacher/retry-after.ts";
 
@@ -19,6 +19,35 @@ class JumpingClock implements Clock {
   async sleep(milliseconds: number): Promise<void> {
     this.sleeps.push(milliseconds);
     this.time += milliseconds;
+  }
+}
+
+/** Time moves to the end of the nearest sleep once nothing else is left to do. */
+class SteppedClock implements Clock {
+  time = 0;
+  private sleeping: { until: number; wake: () => void }[] = [];
+  now(): number {
+    return this.time;
+  }
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const one = { until: this.time + milliseconds, wake: resolve };
+      this.sleeping.push(one);
+      signal?.addEventListener("abort", () => {
+        this.sleeping = this.sleeping.filter((other) => other !== one);
+        resolve();
+      });
+    });
+  }
+  async runUntil(end: number): Promise<void> {
+    for (;;) {
+      await new Promise((next) => setImmediate(next));
+      const [next, ...later] = this.sleeping.sort((a, b) => a.until - b.until);
+      if (next === undefined || next.until > end) return;
+      this.sleeping = later;
+      this.time = next.until;
+      next.wake();
+    }
   }
 }
 
@@ -44,9 +73,33 @@ describe("the rate limiter", () => {
     const clock = new JumpingClock();
     const limiter = new RateLimiter({ tokensPerMinute: 1000 }, clock);
     const first = await limiter.admit(900, never);
-    first!.tokens = 100;
+    limiter.correct(first!, 100);
     expect((await limiter.admit(900, never))!.at).toBe(0);
     expect((await limiter.admit(5000, never))!.at).toBe(60_000);
+  });
+
+  it("comes close to the tokens per minute where replies are shorter than what is reserved, and never passes it", async () => {
+    const clock = new SteppedClock();
+    const limit = 10_000;
+    const limiter = new RateLimiter({ tokensPerMinute: limit }, clock);
+    const admitted: Admission[] = [];
+    const worker = async (): Promise<void> => {
+      for (;;) {
+        const admission = (await limiter.admit(1000, never))!;
+        admitted.push(admission);
+        await clock.sleep(1500);
+        limiter.correct(admission, 250);
+      }
+    };
+    for (let i = 0; i < 16; i++) void worker();
+    const minutes = 10;
+    await clock.runUntil(minutes * 60_000);
+    for (const { at } of admitted) {
+      const window = admitted.filter((one) => one.at > at - 60_000 && one.at <= at);
+      expect(window.length * 250).toBeLessThanOrEqual(limit);
+    }
+    const steady = admitted.filter(({ at }) => at >= 60_000).length * 250;
+    expect(steady / ((minutes - 1) * limit)).toBeGreaterThan(0.85);
   });
 
   it("holds everything back while the endpoint wants a pause", async () => {
@@ -60,11 +113,22 @@ describe("the rate limiter", () => {
 });
 
 describe("Retry-After", () => {
+  const zone = process.env.TZ;
+  beforeAll(() => {
+    process.env.TZ = "Asia/Tokyo";
+  });
+  afterAll(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
   const now = Date.parse("2025-01-01T00:00:00Z");
   it.each([
     [{ "retry-after": "3" }, 3000],
     [{ "retry-after": "0.25" }, 250],
     [{ "retry-after": "Wed, 01 Jan 2025 00:00:07 GMT" }, 7000],
+    // The two older forms, the last of which names no zone.
+    [{ "retry-after": "Wednesday, 01-Jan-25 00:00:07 GMT" }, 7000],
+    [{ "retry-after": "Wed Jan  1 00:00:07 2025" }, 7000],
     [{ "retry-after": "Tue, 31 Dec 2024 00:00:00 GMT" }, 0],
     [{ "retry-after": "3", "retry-after-ms": "40" }, 40],
     [{ "retry-after": "-3" }, undefined],
@@ -154,6 +218,35 @@ describe("the budget", () => {
       message: expect.stringContaining("85 tokens are used, the next request may take 16"),
     });
     await expect(budget.reserve(usage(1, 1), never)).rejects.toMatchObject({ exitCode: 4 });
+  });
+
+  it("sets more aside once replies were longer than their limit", async () => {
+    const settings = teachSchema.parse({ questions: [{ file: "q" }], endpoint: { model: "m" } });
+    const budget = new Budget({ budget: { tokens: 2000 }, price: undefined }, usage(0, 0));
+    const clock = new JumpingClock();
+    // The reasoning of a thousand tokens does not count against max_tokens.
+    const wire = {
+      choices: [{ message: { content: "x" }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 9, completion_tokens: 1, total_tokens: 1010 },
+    };
+    const client = new TeacherClient({
+      endpoint: { url: "http://127.0.0.1:1/v1", stream: false, key: undefined },
+      limits: settings.limits,
+      seed: 1,
+      budget,
+      limiter: new RateLimiter({}, clock),
+      clock,
+      fetch: async () => new Response(JSON.stringify(wire)),
+      onLost: async () => {},
+      onRetry: () => {},
+    });
+    const ask = (seed: number) => {
+      const draw = { sample: 0, seed, maxTokens: 5, temperature: 0 };
+      return client.ask(makeRequest(settings, [{ role: "user", content: "?" }], draw), never);
+    };
+    await ask(1);
+    await expect(ask(2)).rejects.toMatchObject({ exitCode: 4 });
+    expect(budget.spent).toEqual(usage(9, 1001));
   });
 
   it("counts money", async () => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type AttemptError, type AttemptFailure, send } from "../../src/teacher/http.ts";
-import { type Reply, readReply, splitReasoning } from "../../src/teacher/reply.ts";
+import { type Reply, readReply, splitReasoning, UnreadableReply } from "../../src/teacher/reply.ts";
 import { readStreamedReply } from "../../src/teacher/stream.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -159,6 +159,11 @@ describe("the form of each server", () => {
     expect(splitReasoning(reply)).toEqual(split);
   });
 
+  it("may end where the window does (Mistral)", () => {
+    const choices = [{ message: { content: "3 +" }, finish_reason: "model_length" }];
+    expect(readReply(JSON.stringify({ choices })).finish).toBe("length");
+  });
+
   it("is read of all fixtures", () => {
     const others = ["README.md", "vllm-failing.sse"];
     const replies = readdirSync(fixtures).filter(
@@ -207,7 +212,50 @@ describe("the errors of each server", () => {
   it("one in the middle of a stream ends the attempt, which may have been charged", async () => {
     const failed = await sent(fixture("vllm-failing.sse"), typeOf("x.sse")).catch((error) => error);
     expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });
-    expect((failed as AttemptError).message).toContain("an error of the server");
+    expect((failed as AttemptError).message).toBe("the reply ended in an error (500): Internal server error");
+  });
+
+  const message = "it went wrong";
+  it.each([
+    [{ error: { code: 429, message } }, "rateLimited", " (429)"],
+    [{ error: { code: "429", message } }, "rateLimited", " (429)"],
+    [{ error: { code: "rate_limit_exceeded", message } }, "rateLimited", " (429)"],
+    [{ error: { type: "insufficient_quota", message } }, "fatal", " (429)"],
+    [{ error: { code: 401, message } }, "fatal", " (401)"],
+    [{ error: { code: 402, message } }, "fatal", " (402)"],
+    [{ error: { code: 400, message } }, "refused", " (400)"],
+    [{ error: { code: 502, message }, choices: [] }, "passing", " (502)"],
+    [{ error: { code: 12, message } }, "passing", ""],
+    [{ error: message }, "passing", ""],
+  ] as const)(
+    "one in place of a reply, with status 200, is told and understood: %j",
+    async (body, kind, code) => {
+      for (const streamed of [false, true]) {
+        const text = streamed ? `data: ${JSON.stringify(body)}\n\n` : JSON.stringify(body);
+        const failed = await sent(text, typeOf(streamed ? "x.sse" : "x.json")).catch((error) => error);
+        expect((failed as AttemptError).message).toBe(`an error in place of the reply${code}: ${message}`);
+        expect((failed as AttemptError).failure).toMatchObject({ kind, maybeCharged: false });
+      }
+    },
+  );
+
+  it("one that a choice holds may have been charged", async () => {
+    const choice = { message: { content: "3 +" }, error: { code: 502, message }, finish_reason: "error" };
+    const failed = await sent(JSON.stringify({ choices: [choice] }), typeOf("x.json")).catch(
+      (error) => error,
+    );
+    expect((failed as AttemptError).message).toBe(`the reply ended in an error (502): ${message}`);
+    expect((failed as AttemptError).failure).toMatchObject({ kind: "passing", maybeCharged: true });
+    const long = { error: { message: "x".repeat(1000) } };
+    const told = await sent(JSON.stringify(long), typeOf("x.json")).catch((error) => error);
+    expect((told as AttemptError).message.length).toBeLessThan(350);
+  });
+
+  it("one that is empty is none", () => {
+    const choices = [{ message: { content: "8" }, finish_reason: "stop", error: null }];
+    for (const error of [null, {}, ""]) {
+      expect(readReply(JSON.stringify({ error, choices })).content).toBe("8");
+    }
   });
 });
 
@@ -229,6 +277,36 @@ describe("reasoning in the text", () => {
   });
 });
 
+describe("reasoning in parts of the content", () => {
+  const thinking = (text: string) => ({ type: "thinking", thinking: [{ type: "text", text }] });
+  it("is taken as reasoning (Mistral)", () => {
+    const content = [thinking("3 and "), thinking("5"), { type: "text", text: "Answer: 8" }];
+    const choices = [{ message: { content }, finish_reason: "stop" }];
+    expect(readReply(JSON.stringify({ choices }))).toMatchObject({
+      content: "Answer: 8",
+      reasoning: "3 and 5",
+    });
+  });
+
+  it("is taken as reasoning in a stream, which may go on with plain text", () => {
+    const deltas = [[thinking("3 and ")], [{ type: "thinking", thinking: "5" }], "Answer", ": 8"];
+    const events = deltas.map((content) => ({ choices: [{ delta: { content } }] }));
+    const body = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+    expect(readStreamedReply(`${body}data: [DONE]\n\n`)).toMatchObject({
+      content: "Answer: 8",
+      reasoning: "3 and 5",
+    });
+  });
+
+  it("of another shape is left out", () => {
+    const content = [
+      { type: "thinking", thinking: { a: 1 } },
+      { type: "thinking", thinking: [3, null] },
+    ];
+    expect(readReply(JSON.stringify({ choices: [{ message: { content } }] })).reasoning).toBe("");
+  });
+});
+
 describe("what is no reply", () => {
   it.each([
     ["not JSON", "{"],
@@ -240,6 +318,18 @@ describe("what is no reply", () => {
     expect(() => readReply(body)).toThrow(/reply/);
   });
 
+  it.each(["error", "abort", "Cancelled"])(
+    "a reply that ended with %j is refused, streamed or not",
+    (reason) => {
+      const choice = { message: { content: "3 + 5" }, finish_reason: reason };
+      expect(() => readReply(JSON.stringify({ choices: [choice] }))).toThrow(UnreadableReply);
+      const event = { choices: [{ delta: { content: "3 + 5" }, finish_reason: reason }] };
+      expect(() => readStreamedReply(`data: ${JSON.stringify(event)}\n\ndata: [DONE]\n\n`)).toThrow(
+        `the server ended the reply with "${reason}"`,
+      );
+    },
+  );
+
   it("a stream that was cut anywhere is refused", () => {
     const whole = fixture("openai-chat.sse");
     const finishAt = whole.indexOf('"finish_reason":"stop"');
@@ -249,6 +339,35 @@ describe("what is no reply", () => {
     }
     expect(readStreamedReply(whole.slice(0, finishEnd + 2)).content).toContain("Answer: 8");
     expect(() => readStreamedReply('data: {"error": {"message": "x"}}\n\ndata: [DONE]\n\n')).toThrow(/error/);
+  });
+
+  it.each([
+    // Reasoning counts in the total alone, as with xAI and Gemini.
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 115 },
+      { inputTokens: 10, outputTokens: 105 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 3 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: null },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+    [
+      { prompt_tokens: 10, total_tokens: 15 },
+      { inputTokens: 10, outputTokens: 5 },
+    ],
+  ])("usage %j counts everything that was written", (usage, counted) => {
+    const choice = { message: { content: "x" }, finish_reason: "stop" };
+    expect(readReply(JSON.stringify({ choices: [choice], usage })).usage).toEqual(counted);
+    const event = { choices: [{ ...choice, delta: { content: "x" } }], usage };
+    expect(readStreamedReply(`data: ${JSON.stringify(event)}\n\n`).usage).toEqual(counted);
   });
 
   it("usage that makes no sense is left out", () => {

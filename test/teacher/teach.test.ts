@@ -153,6 +153,10 @@ describe("the budget", () => {
     // A prompt of some 230 bytes and 512 tokens are set aside each time.
     expect(result.incomplete).toMatchObject({ exitCode: 4 });
     expect(result.answers).toBe(1);
+    // What the run tells is what the next one finds.
+    const { spent } = await estimateTeach(config, result.folder, environment);
+    expect(result.spent).toEqual(spent);
+    expect(spent.outputTokens).toBeGreaterThan(2 * 512);
   });
 });
 
@@ -196,6 +200,77 @@ describe("a teacher that cannot be used", () => {
     });
     expect(endpoint.asked).toHaveLength(4);
     expect(result.tasks[0]).toMatchObject({ missing: 4, kept: 0 });
+  });
+
+  describe("that forbids a question", () => {
+    const flagged = { code: 403, message: "your input was flagged", metadata: { reasons: ["violence"] } };
+    const forbidden = { code: 403, message: "Forbidden" };
+    /** Answers every question but those that hold one of the texts. */
+    const guarded = async (error: object, texts: readonly string[]) => {
+      const endpoint = await scripted({ delay: 0 });
+      const guard: typeof fetch = async (input, init) =>
+        texts.some((text) => String(init!.body).includes(text))
+          ? new Response(JSON.stringify({ error }), { status: 403 })
+          : await fetch(input, init);
+      return { endpoint, guard };
+    };
+    const limits = { concurrency: 1 };
+
+    it("is asked for the others, even if it is the first", async () => {
+      const { endpoint, guard } = await guarded(flagged, ["What is 0 "]);
+      const result = await teach(configOf(few, endpoint.url, { limits }), join(folder, "flagged"), {
+        environment,
+        fetch: guard,
+      });
+      expect(result.answers).toBe(3);
+      expect(result.incomplete!.message).toBe(
+        "1 requests were given up, the first with: HTTP 403: your input was flagged",
+      );
+    });
+
+    it("without a reason may refuse everything: it is asked for the others once it has answered", async () => {
+      const out = join(folder, "forbidden");
+      const config = (url: string) => configOf(few, url, { limits });
+      const first = await guarded(forbidden, ["What is 0 "]);
+      const never = await teach(config(first.endpoint.url), out, { environment, fetch: first.guard });
+      expect(never.incomplete!.message).toContain("cannot be used: HTTP 403: Forbidden");
+      expect(never.answers).toBe(0);
+      const second = await guarded(forbidden, ["What is 1 "]);
+      const some = await teach(config(second.endpoint.url), out, { environment, fetch: second.guard });
+      expect(some.answers).toBe(3);
+      // The store's replies are evidence, too.
+      const third = await guarded(forbidden, ["What is 1 "]);
+      const again = await teach(config(third.endpoint.url), out, { environment, fetch: third.guard });
+      expect(again.incomplete!.message).toMatch(/^1 requests were given up/);
+      // They say nothing about an address.
+      await third.endpoint.close();
+      const nobody = await teach(config(third.endpoint.url), out, { environment });
+      expect(nobody.incomplete!.message).toContain("cannot be used: no connection");
+    });
+
+    it("and many others is not taken for broken when the run goes on", async () => {
+      const out = join(folder, "many-flagged");
+      const flaggedOnes = [0, 2, 4, 6, 8].map((index) => `What is ${index} `);
+      const stopAfter = { concurrency: 1, stopAfterFailures: 3 };
+      const run = async (count: number) => {
+        const { endpoint, guard } = await guarded(flagged, flaggedOnes);
+        const questions = await writeQuestions(folder, count);
+        return await teach(configOf(questions, endpoint.url, { limits: stopAfter }), out, {
+          environment,
+          fetch: guard,
+        });
+      };
+      expect((await run(10)).answers).toBe(5);
+      const more = await run(12);
+      expect(more.answers).toBe(7);
+      expect(more.incomplete!.message).toMatch(/^5 requests were given up/);
+      // Each of them is in the journal once.
+      const journal = await readFile(join(out, "answers.jsonl"), "utf8");
+      expect(journal.match(/"kind":"refused"/g)).toHaveLength(5);
+      expect(await estimateTeach(configOf(few, "http://127.0.0.1:1/v1"), out, environment)).toMatchObject({
+        toAsk: 2,
+      });
+    });
   });
 
   it("that fails on and on is left alone", async () => {

@@ -15,6 +15,7 @@ interface ServeCommandOptions {
   method?: MethodName;
   host: string;
   port: number;
+  allowHost: string[];
   name?: string;
   maxBatch: number;
   threads: number;
@@ -29,6 +30,7 @@ export function registerServe(program: Command, io: CliIo): void {
     .option("--method <name>", `student of a run folder: ${methodNames.join(", ")}`, methodOf)
     .option("--host <address>", "address to listen on", hostOf, "127.0.0.1")
     .option("--port <number>", "port; 0 takes a free one", wholeNumber(0, 65_535), 8080)
+    .option("--allow-host <name>", "answer under this host name, too (repeatable)", collectHosts, [])
     .option("--name <name>", "model name that clients see (default: the folder's)")
     .option("--max-batch <number>", "greedy requests decoded together", wholeNumber(1, 1024), 16)
     .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024), 0)
@@ -42,7 +44,8 @@ Examples:
       -d '{"messages": [{"role": "user", "content": "Ann has the red ball …"}]}'
 
 A chat is answered by its last question alone. There are no accounts and no encryption: listen on other
-addresses only where everyone may ask.`,
+addresses only where everyone may ask. Listening on this machine alone, the server is asked by this machine's
+names; a tunnel or proxy that hands on its own name needs --allow-host.`,
     )
     .action(async (path: string, options: ServeCommandOptions) => {
       const folder = await folderOf(path, options.method);
@@ -55,6 +58,7 @@ addresses only where everyone may ask.`,
           model,
           host: options.host,
           port: options.port,
+          allowedHosts: options.allowHost,
           maxBatch: options.maxBatch,
           onRequest: (line) => reporter.note(toOneLine(line).slice(0, 200)),
         });
@@ -92,6 +96,11 @@ async function folderOf(path: string, method: MethodName | undefined): Promise<s
 function hostOf(text: string): string {
   if (/^[A-Za-z0-9.:-]{1,255}$/.test(text)) return text;
   throw new InvalidArgumentError("Give an address such as 127.0.0.1.");
+}
+
+function collectHosts(text: string, before: string[]): string[] {
+  if (/^[A-Za-z0-9.-]{1,255}$/.test(text)) return [...before, text];
+  throw new InvalidArgumentError("Give a host name such as gate.example, without a port.");
 }
 
 /** Until the first Ctrl-C; the second one stops at once, as everywhere. */

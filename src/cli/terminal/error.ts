@@ -1,5 +1,6 @@
 /** Prints what went wrong, where, and what to do; the exit code follows from it. */
 import { type ExitCode, exitCodes, SkipthinkError } from "../../util/errors.ts";
+import { helpFor } from "../../util/system-errors.ts";
 import { stripControlCharacters, toOneLine } from "./sanitize.ts";
 import { colorsFor, type TerminalStream, wantsColor } from "./stream.ts";
 
@@ -10,27 +11,6 @@ export interface ReportErrorOptions {
   json?: boolean;
   environment?: Readonly<Record<string, string | undefined>>;
 }
-
-/** What the operating system refuses is the user's machine's matter, not a defect of the program: exit code 2. */
-const systemRemedies: Readonly<Record<string, string>> = {
-  ENOSPC: "Free some disk space and run the command again; a run goes on with --resume.",
-  EDQUOT: "Free some of your disk quota and run the command again; a run goes on with --resume.",
-  EFBIG:
-    "Raise the limit of a file's size (ulimit -f) and run the command again; a run goes on with --resume.",
-  ENOTDIR: "Choose another path: a part of this one is a file.",
-  EACCES: "Check the permissions of that path.",
-  EPERM: "Check the permissions of that path.",
-  EROFS: "Choose a folder that can be written to.",
-  EMFILE: "Raise the limit of open files (ulimit -n) and run the command again.",
-  EISDIR: "Name a file: there is a folder of that name.",
-  EEXIST: "Choose another path: a part of this one is there already, and it is no folder.",
-  ENAMETOOLONG: "Choose a shorter name.",
-  ESPIPE: "Write what comes through the pipe to a file and give that: a pipe cannot be read twice.",
-  EADDRINUSE: "Choose another port.",
-  EADDRNOTAVAIL: "Give --host an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them.",
-  ENOTFOUND: "Check the host's name: no address is known for it.",
-  EAI_AGAIN: "Check the host's name and the connection: no name server has answered.",
-};
 
 /** Prints `error` on stderr (or `stream`) and returns the exit code to end with. */
 export function reportError(error: unknown, options: ReportErrorOptions = {}): ExitCode {
@@ -70,11 +50,11 @@ function explain(error: unknown): Explanation {
     return { message, place, remedy, exitCode, stack };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const { code, path, dest } = error instanceof Error ? (error as SystemError) : {};
-  const systemRemedy = code === undefined ? undefined : systemRemedies[code];
-  if (systemRemedy !== undefined) {
+  const help = error instanceof Error ? helpFor(error) : undefined;
+  if (help !== undefined) {
+    const { path, dest } = error as SystemError;
     // Of a copy, the file that was to be written.
-    return { message, place: { file: dest ?? path }, remedy: systemRemedy, exitCode: exitCodes.usage, stack };
+    return { message, place: { file: dest ?? path }, remedy: help.remedy, exitCode: exitCodes.usage, stack };
   }
   return {
     message: `${message || "an error without a message"}\nthis is a defect of skipthink, not of your input`,
