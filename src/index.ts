@@ -87,6 +87,7 @@ export async function distill(recipe: string, options: DistillOptions): Promise<
     return await reportStage(context, await runPipeline(context), command);
   } finally {
     await engine.close();
+    await folder.close();
   }
 }
 

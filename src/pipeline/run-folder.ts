@@ -8,6 +8,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeTextAtomically } from "../tensor/atomic-file.ts";
 import { exitCodes, inputError, SkipthinkError } from "../util/errors.ts";
+import { type FolderLock, lockFolder } from "../util/folder-lock.ts";
 import type { Recipe } from "./config/schema.ts";
 import { readJsonLines, writeJsonLines } from "./json-lines.ts";
 
@@ -24,12 +25,28 @@ export interface RunManifest {
 }
 
 const manifestName = "run.json";
+const lockName = "run.lock";
 
 export class RunFolder {
   readonly path: string;
+  private lock: FolderLock | undefined;
 
   constructor(path: string) {
     this.path = resolve(path);
+  }
+
+  /**
+   * Keeps other processes from writing here, until `close`. A run whose terminal is gone may still go on.
+   * @throws SkipthinkError (exit 2) naming the process that works in the folder
+   */
+  async claim(): Promise<void> {
+    this.lock ??= await lockFolder(this.file(lockName), { activity: "is working on its run" });
+  }
+
+  /** Lets other processes write here. */
+  async close(): Promise<void> {
+    await this.lock?.release();
+    this.lock = undefined;
   }
 
   readonly file = (...parts: string[]): string => join(this.path, ...parts);
@@ -114,9 +131,9 @@ export interface OpenRunOptions {
 }
 
 /**
- * Opens or makes a run folder.
+ * Opens or makes a run folder, and claims it: the caller closes it.
  * @throws SkipthinkError exit 2: the folder holds something else, a run and `resume` was not asked for, or none and it was;
- *   exit 5: the run there has another recipe
+ *   exit 5: the run there has another recipe; exit 2 as well where another process works in it
  */
 export async function openRunFolder(path: string, options: OpenRunOptions): Promise<RunFolder> {
   const folder = new RunFolder(path);
@@ -131,7 +148,7 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
     );
   }
   // A run that ended before anything was done, at a fault of its data say, stands in nobody's way.
-  const isFresh = present.every((name) => name === manifestName);
+  const isFresh = present.every((name) => [manifestName, lockName].includes(name));
   const existing = isFresh ? undefined : await readManifest(folder);
   if (existing === undefined) {
     if (!isFresh) {
@@ -141,18 +158,14 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
         "Give a new folder with --out.",
       );
     }
-    await folder.writeJson(
-      {
-        format: 1,
-        createdAt: new Date().toISOString(),
-        command: options.command,
-        versions: options.versions,
-        recipeHash: hash,
-        recipe: options.recipe,
-      } satisfies RunManifest,
-      manifestName,
-    );
-    return folder;
+    return await claimed(folder, {
+      format: 1,
+      createdAt: new Date().toISOString(),
+      command: options.command,
+      versions: options.versions,
+      recipeHash: hash,
+      recipe: options.recipe,
+    });
   }
   if (existing.recipeHash !== hash) {
     const changed = changedKeys(existing.recipe, options.recipe);
@@ -176,8 +189,18 @@ export async function openRunFolder(path: string, options: OpenRunOptions): Prom
       "Add --resume to go on with it, or give a new folder with --out.",
     );
   }
-  if (hashOf(existing.recipe) !== hashOf(options.recipe)) {
-    await folder.writeJson({ ...existing, recipe: options.recipe } satisfies RunManifest, manifestName);
+  const isSame = hashOf(existing.recipe) === hashOf(options.recipe);
+  return await claimed(folder, isSame ? undefined : { ...existing, recipe: options.recipe });
+}
+
+/** The folder for this process alone, with a new description if there is one. */
+async function claimed(folder: RunFolder, manifest: RunManifest | undefined): Promise<RunFolder> {
+  await folder.claim();
+  try {
+    if (manifest !== undefined) await folder.writeJson(manifest, manifestName);
+  } catch (error) {
+    await folder.close();
+    throw error;
   }
   return folder;
 }

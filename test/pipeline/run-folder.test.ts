@@ -14,9 +14,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const open = async (seed: number, resume = false) => {
+const claim = async (seed: number, resume = false) => {
   const { recipe } = await loadRecipe("demo", [`seed=${seed}`]);
   return await openRunFolder(folder, { recipe, command: "skipthink demo", versions: {}, resume });
+};
+/** As a run that has ended. */
+const open = async (seed: number, resume = false) => {
+  const run = await claim(seed, resume);
+  await run.close();
+  return run;
 };
 const seedInFolder = async (): Promise<number> =>
   (JSON.parse(await readFile(join(folder, "run.json"), "utf8")) as { recipe: { seed: number } }).recipe.seed;
@@ -37,6 +43,19 @@ describe("openRunFolder", () => {
       message: expect.stringContaining("no run to go on with"),
       remedy: expect.stringContaining("--out"),
     });
+  });
+
+  test("keeps a second process out while the first works", async () => {
+    const first = await claim(1);
+    await writeFile(join(folder, "rationales.jsonl"), "");
+    await expect(claim(1, true)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/is in use: process \d+ on \S+ is working on its run/),
+      remedy: expect.stringContaining("run.lock"),
+    });
+    await first.close();
+    const second = await claim(1, true);
+    await second.close();
   });
 
   test("takes over a damaged description with nothing beside it", async () => {

@@ -29,6 +29,7 @@ export async function resolveModelFolder(
 ): Promise<string> {
   if (isHubModel(model)) {
     return hubFolder(model, {
+      onNote: note,
       onDownload: (file, size) => note(`downloading ${file} of ${model} (${(size / 1e6).toFixed(1)} MB)`),
     });
   }
