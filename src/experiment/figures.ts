@@ -11,9 +11,24 @@ export interface ExperimentFigures {
   student: string;
   /** Cells that ran side by side: latencies are measured under that load. */
   parallel: number;
+  /** Of the whole grid. */
   cells: number;
+  /** Ids of those that are not finished. */
+  unfinished: readonly string[];
   summary: ExperimentSummary;
   failures: readonly CellFailure[];
+}
+
+/** How much of the grid the tables hold: "36 of 45 runs are finished; not yet: …". */
+export function progressText({ cells, unfinished }: ExperimentFigures): string {
+  const done = `${cells - unfinished.length} of ${cells} runs are finished`;
+  return unfinished.length === 0 ? done : `${done}; not yet: ${someOf(unfinished)}`;
+}
+
+/** The first few names, and how many more there are. */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
 /** "61.3 ± 4.0", the error left out where there is none. */

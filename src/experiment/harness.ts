@@ -54,6 +54,7 @@ export function harnessResults(figures: ExperimentFigures): Record<string, unkno
       versions: figures.versions,
       parallel: figures.parallel,
       cells: figures.cells,
+      unfinished: figures.unfinished,
       ...summary,
       failures: figures.failures.map(({ cell, message }) => ({ cell: cell.id, message })),
     },

@@ -7,7 +7,7 @@ import { renderPage } from "../report/page.ts";
 import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
-import { type ExperimentFigures, testNote } from "./figures.ts";
+import { type ExperimentFigures, progressText, testNote } from "./figures.ts";
 import type { Comparison, Mean, SummaryRow } from "./summary.ts";
 import { named } from "./table.ts";
 
@@ -41,16 +41,11 @@ export function renderExperiment(figures: ExperimentFigures): string {
   });
 }
 
-function lede({ cells, summary, parallel }: ExperimentFigures): Html {
-  // Each run has a row per method; those that were not run yet have none.
-  const done = new Set(
-    summary.rows.flatMap(({ setting, budget, seeds }) =>
-      seeds.map((seed) => JSON.stringify([setting, budget, seed])),
-    ),
-  ).size;
+function lede(figures: ExperimentFigures): Html {
+  const { summary, parallel } = figures;
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
-    `${done} of ${cells} runs, ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +
+    `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +
       `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment" : `${parallel} runs side by side`}.`,
   );
 }

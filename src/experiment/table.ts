@@ -1,5 +1,5 @@
 /** table.md and table.csv: one row per setting, budget and method. */
-import { type ExperimentFigures, testNote, withError } from "./figures.ts";
+import { type ExperimentFigures, progressText, testNote, withError } from "./figures.ts";
 import type { Comparison, SummaryRow } from "./summary.ts";
 
 export function markdownTable(figures: ExperimentFigures): string {
@@ -10,6 +10,8 @@ export function markdownTable(figures: ExperimentFigures): string {
     `# ${plain(figures.name)}`,
     "",
     `\`${figures.command.replaceAll("`", "'")}\``,
+    "",
+    `${plain(progressText(figures))}.`,
     "",
     "Mean ± standard error over seeds; s / problem is one problem at a time, " +
       `${figures.parallel === 1 ? "nothing else of the experiment running" : `${figures.parallel} cells running side by side`}.`,

@@ -101,6 +101,7 @@ describe("writeExperiment", () => {
     student: "builtin:base",
     parallel: 2,
     cells: 5,
+    unfinished: ["c-3"],
     summary,
     failures: [{ cell: cellOf({ id: "x" }), message: "broke\n<script>alert(1)</script>" }],
   };
@@ -138,9 +139,12 @@ describe("writeExperiment", () => {
     expect(page).not.toContain("<script");
   });
 
-  it("counts the runs that are done: those of a stopped experiment that never ran are no results", () => {
-    expect(renderExperiment({ ...figures, cells: 9 })).toContain("4 of 9 runs, 2 seeds");
-    expect(renderExperiment({ ...figures, summary: summarize([]) })).toContain("0 of 5 runs");
+  it("says how many runs are finished, and names a few that are not", () => {
+    const unfinished = ["a", "b", "c", "d", "e"];
+    const page = (more: Partial<ExperimentFigures>): string => renderExperiment({ ...figures, ...more });
+    expect(page({ cells: 9, unfinished })).toContain("4 of 9 runs are finished; not yet: a, b, c and 2 more");
+    expect(page({ cells: 4, unfinished: [] })).toContain("4 of 4 runs are finished. 2 seeds");
+    expect(page({ unfinished, summary: summarize([]) })).toContain("0 of 5 runs");
   });
 
   it("has each id of the page once, and links that lead somewhere", async () => {

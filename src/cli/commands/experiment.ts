@@ -3,14 +3,17 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { onnxEngine } from "../../engine/onnx/student.ts";
+import type { KnownHashes } from "../../experiment/cell-inputs.ts";
+import type { CellResult } from "../../experiment/cell-result.ts";
 import { cellProcesses } from "../../experiment/child.ts";
 import { type ExperimentEstimate, estimateExperiment } from "../../experiment/estimate.ts";
-import type { ExperimentFigures } from "../../experiment/figures.ts";
-import { gridCells } from "../../experiment/grid.ts";
+import { type ExperimentFigures, progressText } from "../../experiment/figures.ts";
+import { finishedCells } from "../../experiment/finished-cells.ts";
+import { type Cell, gridCells } from "../../experiment/grid.ts";
 import { type CellEnd, runCells } from "../../experiment/run-cells.ts";
 import { summarize } from "../../experiment/summary.ts";
 import { writeExperiment } from "../../experiment/write.ts";
-import { experimentSchema } from "../../pipeline/config/experiment.ts";
+import { type Experiment, experimentSchema } from "../../pipeline/config/experiment.ts";
 import { loadRecipe } from "../../pipeline/config/load.ts";
 import { exitCodes, inputError, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
@@ -57,7 +60,8 @@ Examples:
   $ skipthink experiment study --tasks coin_flip --seeds 1,2 --parallel 2
   $ tensorboard --logdir runs/study/cells
 
-Run it again to go on: finished runs are not run again, and a failed one loses none of the others.`,
+Run it again to go on: finished runs are not run again, and a failed one loses none of the others.
+--tasks, --seeds and --only say what is run; the tables show every finished run of the grid in the folder.`,
     )
     .action((recipe: string, options: ExperimentOptions) => runExperiment(recipe, options, io));
 }
@@ -91,6 +95,7 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
   }
 
   const command = commandLine(words(path, options, out));
+  const known: KnownHashes = new Map();
   reporter.note(`${cells.length} runs, ${parallel} side by side with ${threads} threads each, in ${out}`);
   const processes = cellProcesses(path, threads);
   const interrupt = installInterruptHandler({
@@ -106,29 +111,41 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
       parallel,
       start: processes.start,
       load,
+      known,
       stopRequested: interrupt.stopRequested,
       onEnd: (end, done, total) => reportEnd(end, done, total, reporter),
     });
+    const grid = await finishedCells(experiment, cells, outcome, {
+      recipe: path,
+      folder,
+      load,
+      overrides,
+      known,
+    });
+    for (const note of grid.notes) reporter.note(note);
     const figures: ExperimentFigures = {
       name: recipe.name,
-      command,
+      command: commandLine(wholeWords(path, options, out, { experiment, cells, results: grid.results })),
       createdAt: new Date().toISOString(),
       versions: versions(),
       student: recipe.student.model ?? "random weights",
       parallel,
-      cells: cells.length,
-      summary: summarize(outcome.results, experiment.compare),
+      cells: grid.results.length + grid.unfinished.length,
+      unfinished: grid.unfinished,
+      summary: summarize(grid.results, experiment.compare),
       failures: outcome.failures,
     };
     const files = await writeExperiment(out, figures);
     printTable(figures, io);
+    if (figures.unfinished.length > 0) reporter.note(progressText(figures));
     if (options.json) {
       const failures = outcome.failures.map(({ cell, message }) => ({ cell: cell.id, message }));
-      printJson(io, { out, files, ...figures.summary, failures });
+      const { unfinished } = figures;
+      printJson(io, { out, files, cells: figures.cells, unfinished, ...figures.summary, failures });
     } else io.stdout.write(`table   ${files.table}\nreport  ${files.page}\n`);
     if (outcome.interrupted)
       throw new SkipthinkError(
-        `stopped after ${outcome.results.length} of ${cells.length} runs; the table holds those`,
+        `stopped after ${outcome.results.length} of ${cells.length} runs; the table holds all that are finished`,
         { exitCode: exitCodes.interrupted, remedy: `Go on with: ${command}` },
       );
     if (outcome.failures.length > 0)
@@ -233,6 +250,21 @@ function seedsOf(text: string): number[] {
       "Write whole numbers with commas, such as 1,2,3.",
     );
   });
+}
+
+/** The command that makes all that the tables show: the selection as it was given, or the whole grid where they show more. */
+function wholeWords(
+  recipe: string,
+  options: ExperimentOptions,
+  out: string,
+  grid: { experiment: Experiment; cells: readonly Cell[]; results: readonly CellResult[] },
+): string[] {
+  const selected = new Set(grid.cells.map(({ id }) => id));
+  if (grid.results.every(({ cell }) => selected.has(cell.id))) return words(recipe, options, out);
+  const { seeds: _seeds, tasks: _tasks, ...others } = options;
+  const seeds = new Set([...grid.experiment.seeds, ...grid.results.map(({ cell }) => cell.seed)]);
+  const more = seeds.size > new Set(grid.experiment.seeds).size ? { seeds: [...seeds].join(",") } : {};
+  return words(recipe, { ...others, ...more, only: [] }, out);
 }
 
 function words(recipe: string, options: ExperimentOptions, out: string): string[] {
