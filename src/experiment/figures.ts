@@ -1,6 +1,7 @@
 /** What an experiment's outputs are made of. */
+import { proportionStandardError } from "../evaluate/statistics.ts";
 import type { CellFailure } from "./run-cells.ts";
-import type { ExperimentSummary, Mean } from "./summary.ts";
+import type { ExperimentSummary, Mean, SummaryRow } from "./summary.ts";
 
 export interface ExperimentFigures {
   name: string;
@@ -35,6 +36,31 @@ export function someOf(names: readonly string[]): string {
 export function withError({ mean, standardError }: Mean, digits: number, scale = 1): string {
   const text = (mean * scale).toFixed(digits);
   return standardError === undefined ? text : `${text} ± ${(standardError * scale).toFixed(digits)}`;
+}
+
+/**
+ * The error of an accuracy: over seeds, or with a single seed, which says nothing of the spread between seeds, the sampling
+ * error of its test problems.
+ * @returns the mark tells the second kind from the first
+ */
+export function accuracyError({ accuracy, right, problems }: SummaryRow): { error: number; mark: string } {
+  const { standardError } = accuracy;
+  return standardError === undefined
+    ? { error: proportionStandardError(right, problems), mark: samplingMark }
+    : { error: standardError, mark: "" };
+}
+
+const samplingMark = "†";
+
+/** What "±" means in the tables, in sentences. */
+export function errorNote({ rows }: ExperimentSummary): string {
+  const isSingle = ({ accuracy }: SummaryRow): boolean => accuracy.standardError === undefined;
+  return [
+    ...(rows.every(isSingle) ? [] : ["Figures are means over seeds, ± their standard error."]),
+    ...(rows.some(isSingle)
+      ? [`${samplingMark} One seed: ± is the binomial standard error of its test problems.`]
+      : []),
+  ].join(" ");
 }
 
 /** What every reader of the paired tests should know. */

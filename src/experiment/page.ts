@@ -7,7 +7,7 @@ import { renderPage } from "../report/page.ts";
 import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
-import { type ExperimentFigures, progressText, testNote } from "./figures.ts";
+import { accuracyError, type ExperimentFigures, errorNote, progressText, testNote } from "./figures.ts";
 import type { Comparison, Mean, SummaryRow } from "./summary.ts";
 import { named } from "./table.ts";
 
@@ -45,7 +45,7 @@ function lede(figures: ExperimentFigures): Html {
   const { summary, parallel } = figures;
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
-    `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +
+    `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}. ${errorNote(summary)} ` +
       `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment" : `${parallel} runs side by side`}.`,
   );
 }
@@ -57,11 +57,13 @@ interface SettingFigures {
 }
 
 function settingSection(id: string, title: string, { looks, rows, comparisons }: SettingFigures): Html {
+  const chance = rows[0]?.chance;
   // The picture has one dot per method: that of the recipe's budget, which comes first.
   const methods: Record<string, MethodResult> = {};
   for (const row of rows) methods[row.method] ??= asMethodResult(row);
   return (
     `<section id="${id}"><h2>${label(title, 200)}</h2>` +
+    (chance === undefined ? "" : `<p>Guessing gives ${percent(chance)}.</p>`) +
     table(
       `Accuracy, tokens, latency and cost of training: ${title}`,
       [
@@ -80,8 +82,8 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         methodBadge(looks, row.method),
         label(row.budget, 60),
         decimal(row.seeds.length),
-        `<b>${percent(row.accuracy.mean)}</b>${error(row.accuracy, 100, 1)}`,
-        `${decimal(row.meanGeneratedTokens.mean, 1)}${error(row.meanGeneratedTokens, 1, 1)}`,
+        `<b>${percent(row.accuracy.mean)}</b>${quiet(accuracyError(row).error * 100, accuracyError(row).mark)}`,
+        `${decimal(row.meanGeneratedTokens.mean, 1)}${error(row.meanGeneratedTokens)}`,
         duration(row.secondsPerProblem.mean),
         row.speedUp === undefined ? missing : factor(row.speedUp.mean),
         decimal(row.optimizerSteps.mean),
@@ -89,7 +91,8 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         duration(row.trainingSeconds.mean),
       ]),
     ) +
-    `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, undefined)}` +
+    // A line at 0 would say nothing and press the dots together.
+    `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, chance === 0 ? undefined : chance)}` +
     `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds; where seeds share one test file, its problems count once per seed and the bars are too short.</figcaption></figure>` +
     (comparisons.length === 0
       ? ""
@@ -127,10 +130,12 @@ function titleOf(setting: SummaryRow["setting"], fallback: string): string {
   return values.length === 0 ? fallback : values.join(", ");
 }
 
-function error({ standardError }: Mean, scale: number, digits: number): Html {
-  return standardError === undefined
-    ? ""
-    : ` <span class="quiet">± ${decimal(standardError * scale, digits)}</span>`;
+function error({ standardError }: Mean): Html {
+  return standardError === undefined ? "" : quiet(standardError);
+}
+
+function quiet(value: number, mark = ""): Html {
+  return ` <span class="quiet">± ${decimal(value, 1)}${mark}</span>`;
 }
 
 function asMethodResult(row: SummaryRow): MethodResult {

@@ -7,11 +7,11 @@ import type { KnownHashes } from "../../experiment/cell-inputs.ts";
 import type { CellResult } from "../../experiment/cell-result.ts";
 import { cellProcesses } from "../../experiment/child.ts";
 import { type ExperimentEstimate, estimateExperiment } from "../../experiment/estimate.ts";
-import { type ExperimentFigures, progressText } from "../../experiment/figures.ts";
+import { accuracyError, type ExperimentFigures, errorNote, progressText } from "../../experiment/figures.ts";
 import { finishedCells } from "../../experiment/finished-cells.ts";
 import { type Cell, gridCells } from "../../experiment/grid.ts";
 import { type CellEnd, runCells } from "../../experiment/run-cells.ts";
-import { summarize } from "../../experiment/summary.ts";
+import { type SummaryRow, summarize } from "../../experiment/summary.ts";
 import { writeExperiment } from "../../experiment/write.ts";
 import { type Experiment, experimentSchema } from "../../pipeline/config/experiment.ts";
 import { loadRecipe } from "../../pipeline/config/load.ts";
@@ -182,13 +182,17 @@ function printTable({ summary }: ExperimentFigures, io: CliIo): void {
     row.method,
     row.budget,
     String(row.seeds.length),
-    formatPercent(row.accuracy.mean) +
-      (row.accuracy.standardError === undefined ? "" : ` ± ${(100 * row.accuracy.standardError).toFixed(1)}`),
+    accuracyText(row),
     row.meanGeneratedTokens.mean.toFixed(1),
     row.secondsPerProblem.mean.toFixed(3),
     row.speedUp === undefined ? "–" : `${row.speedUp.mean.toFixed(2)}×`,
   ]);
-  if (rows.length > 0) io.stderr.write(`${tableLines(columns, rows).join("\n")}\n`);
+  if (rows.length > 0) io.stderr.write(`${tableLines(columns, rows).join("\n")}\n${errorNote(summary)}\n`);
+}
+
+function accuracyText(row: SummaryRow): string {
+  const { error, mark } = accuracyError(row);
+  return `${formatPercent(row.accuracy.mean)} ± ${(100 * error).toFixed(1)}${mark}`;
 }
 
 function printEstimate(estimate: ExperimentEstimate, parallel: number, threads: number, io: CliIo): void {
