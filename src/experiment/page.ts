@@ -4,11 +4,11 @@ import type { MethodResult } from "../report/data.ts";
 import { escapeHtml, type Html, label } from "../report/html.ts";
 import { compact, decimal, duration, factor, missing, percent, pValue } from "../report/numbers.ts";
 import { renderPage } from "../report/page.ts";
-import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
+import { anyMarker, type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
 import { accuracyError, type ExperimentFigures, errorNote, progressText, testNote } from "./figures.ts";
-import type { Comparison, Mean, SummaryRow } from "./summary.ts";
+import { type Comparison, type Mean, ownBudget, type SummaryRow } from "./summary.ts";
 import { named } from "./table.ts";
 
 export function renderExperiment(figures: ExperimentFigures): string {
@@ -58,9 +58,6 @@ interface SettingFigures {
 
 function settingSection(id: string, title: string, { looks, rows, comparisons }: SettingFigures): Html {
   const chance = rows[0]?.chance;
-  // The picture has one dot per method: that of the recipe's budget, which comes first.
-  const methods: Record<string, MethodResult> = {};
-  for (const row of rows) methods[row.method] ??= asMethodResult(row);
   return (
     `<section id="${id}"><h2>${label(title, 200)}</h2>` +
     (chance === undefined ? "" : `<p>Guessing gives ${percent(chance)}.</p>`) +
@@ -92,7 +89,7 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
       ]),
     ) +
     // A line at 0 would say nothing and press the dots together.
-    `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, chance === 0 ? undefined : chance)}` +
+    `<figure><h3>Accuracy against generated tokens</h3>${picture(looks, rows, chance === 0 ? undefined : chance)}` +
     `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds; where seeds share one test file, its problems count once per seed and the bars are too short.</figcaption></figure>` +
     (comparisons.length === 0
       ? ""
@@ -111,6 +108,30 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
           }),
         )}<p class="note">${escapeHtml(testNote)}</p>`) +
     `</section>`
+  );
+}
+
+/** One dot per method and budget: filled with the recipe's, hollow with those that a method has used. */
+function picture(looks: MethodLook[], rows: readonly SummaryRow[], chance: number | undefined): Html {
+  const methodsOf = (budget: string): Record<string, MethodResult> =>
+    Object.fromEntries(
+      rows.filter((row) => row.budget === budget).map((row) => [row.method, asMethodResult(row)]),
+    );
+  const names = [...new Set(rows.map(({ budget }) => budget))].filter((budget) => budget !== ownBudget);
+  const further = names.map((name, index) => ({
+    name,
+    letter: names.length === 1 ? "" : String.fromCharCode(97 + index),
+    methods: methodsOf(name),
+  }));
+  const entries = [
+    `${anyMarker(false)}the ${ownBudget} budget`,
+    ...further.map(
+      ({ name, letter }) => `${anyMarker(true)}${letter === "" ? "" : `(${letter}) `}${label(name, 60)}`,
+    ),
+  ].map((entry) => `<li><span class="method">${entry}</span></li>`);
+  return (
+    (further.length === 0 ? "" : `<ul class="legend">${entries.join("")}</ul>`) +
+    accuracyTokensChart(looks, methodsOf(ownBudget), chance, further)
   );
 }
 

@@ -116,7 +116,10 @@ thead .chart.bar{height:14px}
 .line.dashed{stroke-width:1.4;stroke-dasharray:5 4}
 .dot,.badge path{fill:var(--m);stroke:var(--page);stroke-width:1}
 .badge path{stroke:none}
+.dot.hollow,.badge path.hollow{fill:var(--page);stroke:var(--m);stroke-width:1.8}
+.badge.any{--m:var(--quiet)}
 .chart text.dot-label{fill:var(--m);font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:3px}
+.chart text.dot-label.hollow{font-weight:400}
 .fill{fill:var(--m)}
 .blank{fill:var(--rule);opacity:.6}
 .kept{fill:var(--kept)}

@@ -177,6 +177,36 @@ describe("writeExperiment", () => {
     expect(page({ unfinished, summary: summarize([]) })).toContain("0 of 5 runs");
   });
 
+  it("draws each method once per budget, and tells the budgets apart", () => {
+    const [wide = ""] = renderExperiment(figures).split('class="chart narrow"');
+    const dots = [...wide.matchAll(/class="m\d"><path[^>]*\/><path class="(dot[^"]*)"/g)].map(
+      ([, dot]) => dot,
+    );
+    // full with cwt-sbc's trained tokens, below full and cwt-sbc.
+    expect(dots).toEqual(["dot hollow", "dot", "dot"]);
+    expect(wide).toContain('class="hollow"');
+    expect(wide).toContain("full (cwt-sbc&#39;s trained tokens): 50.0% with 50 tokens");
+    const own = cells.filter(({ cell }) => cell.follows === undefined);
+    expect(renderExperiment({ ...figures, summary: summarize(own) })).not.toContain('class="hollow"');
+  });
+
+  it("names more budgets than two by letters", () => {
+    const steps = cells.flatMap((one) => {
+      const { follows } = one.cell;
+      if (follows === undefined) return [];
+      const equal = { ...follows.equal, unit: "optimizerSteps" } as const;
+      return [{ ...one, cell: { ...one.cell, follows: { ...follows, equal } } }];
+    });
+    const page = renderExperiment({ ...figures, summary: summarize([...cells, ...steps]) });
+    for (const text of [
+      ">full</text>",
+      ">full (a)</text>",
+      ">full (b)</text>",
+      "(b) cwt-sbc&#39;s optimizer steps",
+    ])
+      expect(page).toContain(text);
+  });
+
   it("has each id of the page once, and links that lead somewhere", async () => {
     const { page } = await written();
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
