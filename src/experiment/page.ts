@@ -46,7 +46,7 @@ function lede(figures: ExperimentFigures): Html {
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
     `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}. ${errorNote(summary)} ` +
-      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment" : `${parallel} runs side by side`}.`,
+      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment running" : `${parallel} runs side by side`}.`,
   );
 }
 
@@ -87,6 +87,7 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         compact(row.trainedTokens.mean, true),
         duration(row.trainingSeconds.mean),
       ]),
+      [1],
     ) +
     // A line at 0 would say nothing and press the dots together.
     `<figure><h3>Accuracy against generated tokens</h3>${picture(looks, rows, chance === 0 ? undefined : chance)}` +
@@ -106,6 +107,7 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
               escapeHtml(pValue(one.pValue)),
             ];
           }),
+          [1],
         )}<p class="note">${escapeHtml(testNote)}</p>`) +
     `</section>`
   );

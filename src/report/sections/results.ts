@@ -7,15 +7,19 @@ import { maxTableRows } from "../limits.ts";
 import { compact, decimal, duration, factor, percent, pValue } from "../numbers.ts";
 import { type MethodLook, methodBadge } from "../palette.ts";
 
-/** A table that scrolls sideways by itself on a narrow page, by keyboard too. */
-export function table(caption: string, head: Html[], rows: Html[][]): Html {
+/**
+ * A table that scrolls sideways by itself on a narrow page, by keyboard too.
+ * @param texts columns of words, beside the first, which stand to the left; the others hold numbers
+ */
+export function table(caption: string, head: Html[], rows: Html[][], texts: readonly number[] = []): Html {
+  const kind = (column: number): Html => (texts.includes(column) ? ' class="text"' : "");
   const body = rows.map(([first, ...others]) => {
-    const cells = others.map((cell) => `<td>${cell}</td>`).join("");
+    const cells = others.map((cell, index) => `<td${kind(index + 1)}>${cell}</td>`).join("");
     return `<tr><th scope="row">${first}</th>${cells}</tr>`;
   });
   return (
     `<div class="scroll" role="region" aria-label="${escapeHtml(caption)}" tabindex="0"><table><caption><span>${escapeHtml(caption)}</span></caption>` +
-    `<thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
+    `<thead><tr>${head.map((cell, index) => `<th scope="col"${kind(index)}>${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
   );
 }
 
