@@ -56,6 +56,25 @@ describe("the command line", () => {
     expect(stderr).toContain("skipthink demo");
   });
 
+  it("says what holds without an option, in words", async () => {
+    const help = async (command: string): Promise<string> =>
+      (await cli([...command.split(" "), "--help"])).stdout.replace(/\s+/g, " ");
+    for (const command of ["demo", "distill", "recipes validate", "experiment"]) {
+      const text = await help(command);
+      expect(text, command).toContain("0: all logical cores (default: the recipe's)");
+      expect(text, command).not.toContain("(default: [])");
+    }
+    for (const command of ["demo", "distill", "recipes validate"])
+      expect(await help(command)).toContain("seed of every random stream (default: the recipe's)");
+    for (const command of ["train", "chunk", "probe", "eval", "report", "inspect"])
+      expect(await help(command), command).toContain("0: all logical cores (default: the run's)");
+    for (const command of ["generate", "serve"])
+      expect(await help(command), command).toContain("0: all logical cores (default: 0)");
+    for (const command of ["train", "eval"])
+      expect(await help(command)).toContain("one of answer-only, full, ");
+    expect(await help("eval")).toContain("repeatable (default: the recipe's)");
+  });
+
   it.each(["demo", "distill", "train", "generate"])("%s --help shows examples", async (command) => {
     expect((await cli([command, "--help"])).stdout).toMatch(/Examples?:\n {2}\$ skipthink/);
   });

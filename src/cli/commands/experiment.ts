@@ -31,8 +31,8 @@ interface ExperimentOptions extends OutputOptions {
   threads?: number;
   seeds?: string;
   tasks?: string;
-  only: string[];
-  set: string[];
+  only?: string[];
+  set?: string[];
   tensorboard?: boolean;
   dryRun?: boolean;
 }
@@ -44,11 +44,15 @@ export function registerExperiment(program: Command, io: CliIo): void {
     .argument("<recipe>", "recipe file, or the name of a shipped one")
     .option("--out <folder>", "folder of all runs and the table (default: runs/<recipe>)")
     .option("--parallel <number>", "runs side by side (default: one for each two cores)", wholeNumber(1, 256))
-    .option("--threads <number>", "threads of all runs together; 0: all cores", wholeNumber(0, 1024), 0)
+    .option(
+      "--threads <number>",
+      "threads of all runs together; 0: all logical cores (default: the recipe's)",
+      wholeNumber(0, 1024),
+    )
     .option("--seeds <list>", "seeds in place of the recipe's, e.g. 1,2,3")
     .option("--tasks <list>", "short for --only task=…")
-    .option("--only <axis=values>", "only these values of an axis, e.g. M=2,4 (repeatable)", collect, [])
-    .option("--set <key=value>", "change one value of the recipe in every run (repeatable)", collect, [])
+    .option("--only <axis=values>", "only these values of an axis, e.g. M=2,4 (repeatable)", collect)
+    .option("--set <key=value>", "change one value of the recipe in every run (repeatable)", collect)
     .option("--tensorboard", "also write every run's metrics as TensorBoard event files")
     .option("--dry-run", "say which runs there are and what they would take; train nothing");
   addOutputOptions(command)
@@ -68,7 +72,7 @@ Run it again to go on: finished runs are not run again, and a failed one loses n
 
 async function runExperiment(path: string, options: ExperimentOptions, io: CliIo): Promise<void> {
   const load = { environment: io.environment };
-  const overrides = [...options.set, ...(options.tensorboard ? ["report.tensorboard=true"] : [])];
+  const overrides = [...(options.set ?? []), ...(options.tensorboard ? ["report.tensorboard=true"] : [])];
   const { recipe } = await loadRecipe(path, overrides, load);
   const experiment = recipe.experiment ?? experimentSchema.parse({ seeds: [recipe.seed] });
   const cells = gridCells(experiment, {
@@ -81,7 +85,7 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
     .replace(/[^\p{L}\p{N}_.-]+/gu, "-");
   const out = options.out ?? join("runs", label);
   const folder = join(out, "cells");
-  const cores = options.threads || recipe.threads || availableParallelism();
+  const cores = (options.threads ?? recipe.threads) || availableParallelism();
   const parallel = Math.min(cells.length, options.parallel ?? Math.max(1, Math.floor(cores / 2)));
   const threads = Math.max(1, Math.floor(cores / parallel));
   const reporter = reporterOf(io, options.quiet ?? false);
@@ -224,7 +228,7 @@ function printEstimate(estimate: ExperimentEstimate, parallel: number, threads: 
   );
 }
 
-function onlyOf({ only, tasks }: ExperimentOptions): Record<string, string[]> {
+function onlyOf({ only = [], tasks }: ExperimentOptions): Record<string, string[]> {
   const all = [...only, ...(tasks === undefined ? [] : [`task=${tasks}`])];
   return Object.fromEntries(
     all.map((text) => {
@@ -278,11 +282,11 @@ function words(recipe: string, options: ExperimentOptions, out: string): string[
     "experiment",
     recipe,
     ...given("--parallel", options.parallel),
-    ...given("--threads", options.threads || undefined),
+    ...given("--threads", options.threads),
     ...given("--seeds", options.seeds),
     ...given("--tasks", options.tasks),
-    ...options.only.flatMap((one) => ["--only", one]),
-    ...options.set.flatMap((one) => ["--set", one]),
+    ...(options.only ?? []).flatMap((one) => ["--only", one]),
+    ...(options.set ?? []).flatMap((one) => ["--set", one]),
     ...(options.tensorboard ? ["--tensorboard"] : []),
     "--out",
     out,

@@ -18,7 +18,7 @@ import { answerKinds } from "../../tasks/problem.ts";
 import { inputError } from "../../util/errors.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { stripControlCharacters } from "../terminal/sanitize.ts";
-import { addOutputOptions, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
+import { addOutputOptions, addThreadsOption, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
 import { studentFolder } from "./student-folder.ts";
 import { LineWriter } from "./text-stream.ts";
 
@@ -53,9 +53,8 @@ export function registerGenerate(program: Command, io: CliIo): void {
     .option("--staged", "chunk after chunk, each under its marker (chunk-wise students)")
     .option("--max-new-tokens <number>", "longest text (default: the recipe's)", wholeNumber(1, 131_072))
     .option("--temperature <number>", "0 takes the likeliest token; above, tokens are drawn", temperature, 0)
-    .option("--seed <number>", "seed of the draws", wholeNumber(0, 0xffff_ffff), 1)
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024), 0);
-  addOutputOptions(command)
+    .option("--seed <number>", "seed of the draws", wholeNumber(0, 0xffff_ffff), 1);
+  addOutputOptions(addThreadsOption(command, 0))
     .addHelpText(
       "after",
       `

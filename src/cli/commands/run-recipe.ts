@@ -116,6 +116,6 @@ function settingWords({ set, seed, threads }: RunOptions): string[] {
   return [
     ...(seed === undefined ? [] : ["--seed", String(seed)]),
     ...(threads === undefined ? [] : ["--threads", String(threads)]),
-    ...set.flatMap((one) => ["--set", one]),
+    ...(set ?? []).flatMap((one) => ["--set", one]),
   ];
 }

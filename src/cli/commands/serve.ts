@@ -9,7 +9,7 @@ import { startServer } from "../../serve/server.ts";
 import { inputError } from "../../util/errors.ts";
 import { type CliIo, reporterOf } from "../io.ts";
 import { toOneLine } from "../terminal/sanitize.ts";
-import { methodOf, wholeNumber } from "./options.ts";
+import { addThreadsOption, methodOf, wholeNumber } from "./options.ts";
 
 interface ServeCommandOptions {
   method?: MethodName;
@@ -22,7 +22,7 @@ interface ServeCommandOptions {
 }
 
 export function registerServe(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command("serve")
     .description("answer OpenAI-compatible requests with a student")
     .argument("<student>", 'model folder, a run folder with --method, or "builtin:base"')
@@ -31,8 +31,8 @@ export function registerServe(program: Command, io: CliIo): void {
     .option("--port <number>", "port; 0 takes a free one", wholeNumber(0, 65_535), 8080)
     .option("--name <name>", "model name that clients see (default: the folder's)")
     .option("--max-batch <number>", "greedy requests decoded together", wholeNumber(1, 1024), 16)
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024), 0)
-    .option("--quiet", "print warnings and errors only")
+    .option("--quiet", "print warnings and errors only");
+  addThreadsOption(command, 0)
     .addHelpText(
       "after",
       `
