@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { commandLine } from "../../src/cli/commands/command-line.ts";
 import { formatBytes } from "../../src/cli/commands/print-estimate.ts";
 import { type OutputProcess, surviveOutputErrors } from "../../src/cli/output-errors.ts";
-import { cli } from "./run-cli.ts";
+import { cli, tinyRecipe } from "./run-cli.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -78,6 +78,23 @@ describe("the command line", () => {
   it.each(["demo", "distill", "train", "generate"])("%s --help shows examples", async (command) => {
     expect((await cli([command, "--help"])).stdout).toMatch(/Examples?:\n {2}\$ skipthink/);
   });
+});
+
+it("distill and experiment run on the engine that is named", async () => {
+  const recipe = join(folder, "tiny.yaml");
+  await writeFile(recipe, tinyRecipe(["methods: [full]"]));
+  vi.stubEnv("SKIPTHINK_PYTHON", join(folder, "no-python"));
+  try {
+    for (const command of ["distill", "experiment"]) {
+      const words = [command, recipe, "--engine", "torch", "--processes", "2", "--dry-run"];
+      const { code, stderr } = await cli(words);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`there is no Python at ${join(folder, "no-python")}`);
+    }
+  } finally {
+    vi.unstubAllEnvs();
+  }
+  expect((await cli(["distill", recipe, "--engine", "tensorflow"])).stderr).toContain("onnx, torch");
 });
 
 describe("recipes", () => {

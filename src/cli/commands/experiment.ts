@@ -2,7 +2,6 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { onnxEngine } from "../../engine/onnx/student.ts";
 import type { KnownHashes } from "../../experiment/cell-inputs.ts";
 import type { CellResult } from "../../experiment/cell-result.ts";
 import { cellProcesses } from "../../experiment/child.ts";
@@ -15,6 +14,7 @@ import { type SummaryRow, summarize } from "../../experiment/summary.ts";
 import { writeExperiment } from "../../experiment/write.ts";
 import { type Experiment, experimentSchema } from "../../pipeline/config/experiment.ts";
 import { loadRecipe } from "../../pipeline/config/load.ts";
+import { engineOf } from "../../pipeline/engine.ts";
 import { exitCodes, inputError, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { formatCount, formatPercent, formatSeconds } from "../terminal/format.ts";
@@ -23,12 +23,20 @@ import type { Reporter } from "../terminal/reporter.ts";
 import { tableLines } from "../terminal/table.ts";
 import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
-import { addOutputOptions, collect, type OutputOptions, wholeNumber } from "./options.ts";
+import {
+  addEngineOptions,
+  addOutputOptions,
+  collect,
+  type EngineOptions,
+  engineOverrides,
+  engineWords,
+  type OutputOptions,
+  wholeNumber,
+} from "./options.ts";
 
-interface ExperimentOptions extends OutputOptions {
+interface ExperimentOptions extends OutputOptions, EngineOptions {
   out?: string;
   parallel?: number;
-  threads?: number;
   seeds?: string;
   tasks?: string;
   only?: string[];
@@ -55,7 +63,7 @@ export function registerExperiment(program: Command, io: CliIo): void {
     .option("--set <key=value>", "change one value of the recipe in every run (repeatable)", collect)
     .option("--tensorboard", "also write every run's metrics as TensorBoard event files")
     .option("--dry-run", "say which runs there are and what they would take; train nothing");
-  addOutputOptions(command)
+  addOutputOptions(addEngineOptions(command))
     .addHelpText(
       "after",
       `
@@ -72,7 +80,11 @@ Run it again to go on: finished runs are not run again, and a failed one loses n
 
 async function runExperiment(path: string, options: ExperimentOptions, io: CliIo): Promise<void> {
   const load = { environment: io.environment };
-  const overrides = [...(options.set ?? []), ...(options.tensorboard ? ["report.tensorboard=true"] : [])];
+  const overrides = [
+    ...engineOverrides(options),
+    ...(options.set ?? []),
+    ...(options.tensorboard ? ["report.tensorboard=true"] : []),
+  ];
   const { recipe } = await loadRecipe(path, overrides, load);
   const experiment = recipe.experiment ?? experimentSchema.parse({ seeds: [recipe.seed] });
   const cells = gridCells(experiment, {
@@ -91,7 +103,8 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
   const reporter = reporterOf(io, options.quiet ?? false);
   if (options.dryRun) {
     const where = { recipe: path, folder, parallel, threads, load };
-    const estimate = await estimateExperiment(cells, onnxEngine, reporter, where);
+    const engine = engineOf({ ...recipe, threads });
+    const estimate = await estimateExperiment(cells, engine, reporter, where).finally(() => engine.close());
     reporter.finish();
     if (options.json) printJson(io, { dryRun: true, out, parallel, threads, ...estimate });
     else printEstimate(estimate, parallel, threads, io);
@@ -282,7 +295,7 @@ function words(recipe: string, options: ExperimentOptions, out: string): string[
     "experiment",
     recipe,
     ...given("--parallel", options.parallel),
-    ...given("--threads", options.threads),
+    ...engineWords(options),
     ...given("--seeds", options.seeds),
     ...given("--tasks", options.tasks),
     ...(options.only ?? []).flatMap((one) => ["--only", one]),

@@ -15,7 +15,7 @@ export interface RecipeOptions {
   threads?: number;
 }
 
-export interface RunOptions extends OutputOptions, RecipeOptions {
+export interface RunOptions extends OutputOptions, RecipeOptions, EngineOptions {
   out?: string;
   resume?: boolean;
   dryRun?: boolean;
@@ -61,13 +61,22 @@ export function addRunOptions(command: Command): Command {
   return addOutputOptions(command);
 }
 
-/** Recipe overrides in the order in which they hold: `first`, then --seed and --threads, then --set. */
-export function overridesOf(options: RecipeOptions, first: readonly string[] = []): string[] {
+/** Recipe overrides in the order in which they hold: `first`, then --seed and the engine's options, then --set. */
+export function overridesOf(options: RecipeOptions & EngineOptions, first: readonly string[] = []): string[] {
   return [
     ...first,
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
     ...(options.threads === undefined ? [] : [`threads=${options.threads}`]),
+    ...engineOverrides(options),
     ...(options.set ?? []),
+  ];
+}
+
+/** `--engine` and `--processes` as overrides of a recipe. */
+export function engineOverrides({ engine, processes }: EngineOptions): string[] {
+  return [
+    ...(engine === undefined ? [] : [`engine=${engine}`]),
+    ...(processes === undefined ? [] : [`torch.processes=${processes}`]),
   ];
 }
 

@@ -14,7 +14,7 @@ import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
-import type { RunOptions } from "./options.ts";
+import { engineWords, type RunOptions } from "./options.ts";
 import { printEstimate } from "./print-estimate.ts";
 import { readResult } from "./verdict.ts";
 
@@ -112,10 +112,10 @@ function defaultFolder(label: string, resume: boolean): string {
   return folder(resume && n > 1 ? n - 1 : n);
 }
 
-function settingWords({ set, seed, threads }: RunOptions): string[] {
+function settingWords(options: RunOptions): string[] {
   return [
-    ...(seed === undefined ? [] : ["--seed", String(seed)]),
-    ...(threads === undefined ? [] : ["--threads", String(threads)]),
-    ...(set ?? []).flatMap((one) => ["--set", one]),
+    ...(options.seed === undefined ? [] : ["--seed", String(options.seed)]),
+    ...engineWords(options),
+    ...(options.set ?? []).flatMap((one) => ["--set", one]),
   ];
 }
