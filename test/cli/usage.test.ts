@@ -97,6 +97,37 @@ it("distill and experiment run on the engine that is named", async () => {
   expect((await cli(["distill", recipe, "--engine", "tensorflow"])).stderr).toContain("onnx, torch");
 });
 
+describe("an error that a run's recipe explains", () => {
+  const run = async (lines: readonly string[], words: readonly string[] = []) => {
+    const recipe = join(folder, "explained.yaml");
+    await writeFile(recipe, `${lines.join("\n")}\n`);
+    const { code, stderr } = await cli(["distill", recipe, "--dry-run", ...words]);
+    expect(code).toBe(2);
+    return { recipe, stderr };
+  };
+
+  it("says whether the file or the command line names the student", async () => {
+    const { recipe, stderr } = await run(["task: {}", "student: { model: builtin:bas }"]);
+    expect(stderr).toContain(`at ${recipe} (student.model)`);
+    const given = await run(["task: {}"], ["--set", "student.model=builtin:bas"]);
+    expect(given.stderr).toContain("on the command line (student.model)");
+  });
+
+  it("names the variable that a path of missing data comes from, and the recipe's head", async () => {
+    const data = ["data:", `  train: \${SKIPTHINK_NOWHERE:-below}/svamp_train.json`, "  answerKind: svamp"];
+    const { recipe, stderr } = await run(["# Needs: those files.", ...data]);
+    expect(stderr).toContain(
+      "Set SKIPTHINK_NOWHERE: data.train of the recipe is below it, and it is not set.",
+    );
+    expect(stderr).toContain(`stands at its head: ${recipe}.`);
+    // It makes no file of that name.
+    expect(stderr).not.toContain("tasks prepare");
+    const prepared = await run(data, ["--set", "data.train=train.jsonl"]);
+    expect(prepared.stderr).toContain("skipthink tasks prepare svamp makes train.jsonl and test.jsonl");
+    expect(prepared.stderr).not.toMatch(/SKIPTHINK_NOWHERE|head/);
+  });
+});
+
 describe("recipes", () => {
   it("are listed, copied once and validated", async () => {
     const listed = await cli(["recipes", "ls", "--json"]);

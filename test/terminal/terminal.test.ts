@@ -11,7 +11,8 @@ import { installInterruptHandler } from "../../src/cli/terminal/interrupt.ts";
 import { stripControlCharacters } from "../../src/cli/terminal/sanitize.ts";
 import { wantsColor } from "../../src/cli/terminal/stream.ts";
 import { TimeLeft } from "../../src/cli/terminal/time-left.ts";
-import { inputError, SkipthinkError } from "../../src/util/errors.ts";
+import { overridePlace } from "../../src/pipeline/config/overrides.ts";
+import { type ErrorPlace, inputError, SkipthinkError } from "../../src/util/errors.ts";
 import { fakeStream } from "./fake-terminal.ts";
 
 describe("formats", () => {
@@ -110,10 +111,18 @@ describe("reportError", () => {
     expect(text).toContain("at mine.yaml\n");
   });
 
+  it("says when the place is the command line", () => {
+    const text = (place: ErrorPlace): string => report(inputError("bad", place)).text;
+    expect(text({ file: overridePlace, key: "seed" })).toBe("error: bad\n  on the command line (seed)\n");
+    expect(text({ file: overridePlace })).toBe("error: bad\n  on the command line\n");
+    expect(text({ key: "--seeds" })).toBe("error: bad\n  on the command line (--seeds)\n");
+    expect(text({ file: "students/stt", key: "--staged" })).toContain("at students/stt (--staged)");
+  });
+
   it("leaves out what is not known", () => {
     const teacher = new SkipthinkError("teacher is silent", { exitCode: 3 });
     expect(report(teacher)).toEqual({ code: 3, text: "error: teacher is silent\n" });
-    expect(report(inputError("bad", { key: "a.b" })).text).toBe("error: bad\n  at (a.b)\n");
+    expect(report(inputError("bad", { key: "a.b" })).text).toBe("error: bad\n  at a.b\n");
   });
 
   it("calls anything else a defect, with the stack only on demand", () => {

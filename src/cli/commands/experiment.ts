@@ -33,6 +33,7 @@ import {
   type OutputOptions,
   wholeNumber,
 } from "./options.ts";
+import { ofRecipe } from "./recipe-errors.ts";
 
 interface ExperimentOptions extends OutputOptions, EngineOptions {
   out?: string;
@@ -85,7 +86,7 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
     ...(options.set ?? []),
     ...(options.tensorboard ? ["report.tensorboard=true"] : []),
   ];
-  const { recipe } = await loadRecipe(path, overrides, load);
+  const { recipe, source } = await loadRecipe(path, overrides, load);
   const experiment = recipe.experiment ?? experimentSchema.parse({ seeds: [recipe.seed] });
   const cells = gridCells(experiment, {
     overrides,
@@ -104,7 +105,11 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
   if (options.dryRun) {
     const where = { recipe: path, folder, parallel, threads, load };
     const engine = engineOf({ ...recipe, threads });
-    const estimate = await estimateExperiment(cells, engine, reporter, where).finally(() => engine.close());
+    const estimate = await estimateExperiment(cells, engine, reporter, where)
+      .catch(async (error: unknown) => {
+        throw await ofRecipe(error, { recipe, source, overrides, environment: io.environment });
+      })
+      .finally(() => engine.close());
     reporter.finish();
     if (options.json) printJson(io, { dryRun: true, out, parallel, threads, ...estimate });
     else printEstimate(estimate, parallel, threads, io);
