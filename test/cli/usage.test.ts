@@ -27,6 +27,16 @@ describe("the command line", () => {
     [["distill", "trackin"], 'no recipe is named "trackin"', 'Did you mean "tracking"?'],
     [["demo", "--set", "train.budgett=3"], 'unknown key "budgett"', 'Did you mean "train.budget"?'],
     [["distill", "./nothing.yaml"], "no such recipe file", "Check the path"],
+    [["generate", "nofolder", "q"], "there is no such folder", "builtin:base"],
+    [["export", "nofolder", "--out", "x"], "there is no such folder", "builtin:base"],
+    [["serve", "nofolder"], "there is no such folder", "builtin:base"],
+    [["eval", "nofolder"], "there is no such folder", "skipthink distill"],
+    [["serve", "builtin:bas"], "no built-in student", "builtin:base"],
+    [
+      ["tasks", "prepare", "svmp"],
+      'no benchmark is named "svmp"',
+      'Did you mean "svamp"? Benchmarks: single_eq',
+    ],
   ])("%j is refused with a remedy", async (argv, message, remedy) => {
     const { code, stdout, stderr } = await cli(argv);
     expect(code).toBe(2);
@@ -95,6 +105,14 @@ it("distill and experiment run on the engine that is named", async () => {
     vi.unstubAllEnvs();
   }
   expect((await cli(["distill", recipe, "--engine", "tensorflow"])).stderr).toContain("onnx, torch");
+});
+
+it("generate asks the base student, as serve does", async () => {
+  const words = ["generate", "builtin:base", "What is 2 + 3?", "--max-new-tokens", "8", "--threads", "1"];
+  const { code, stdout, stderr } = await cli([...words, "--json"]);
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ method: null, question: "What is 2 + 3?" });
+  expect((await cli([...words, "--staged"])).stderr).toContain("no run has trained knows no chunks");
 });
 
 describe("an error that a run's recipe explains", () => {

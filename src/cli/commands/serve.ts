@@ -1,15 +1,13 @@
 /** `skipthink serve`: a student behind an OpenAI-compatible address, until Ctrl-C. */
-import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
-import { resolveModelFolder } from "../../pipeline/stages/student.ts";
 import { openServedStudent } from "../../serve/served-student.ts";
 import { startServer } from "../../serve/server.ts";
-import { inputError } from "../../util/errors.ts";
 import { type CliIo, reporterOf } from "../io.ts";
 import { toOneLine } from "../terminal/sanitize.ts";
 import { addThreadsOption, methodOf, wholeNumber } from "./options.ts";
+import { studentArgument, studentFolder } from "./student-folder.ts";
 
 interface ServeCommandOptions {
   method?: MethodName;
@@ -25,7 +23,7 @@ export function registerServe(program: Command, io: CliIo): void {
   const command = program
     .command("serve")
     .description("answer OpenAI-compatible requests with a student")
-    .argument("<student>", 'model folder, a run folder with --method, or "builtin:base"')
+    .argument("<student>", studentArgument)
     .option("--method <name>", `student of a run folder: ${methodNames.join(", ")}`, methodOf)
     .option("--host <address>", "address to listen on", hostOf, "127.0.0.1")
     .option("--port <number>", "port; 0 takes a free one", wholeNumber(0, 65_535), 8080)
@@ -45,7 +43,7 @@ A chat is answered by its last question alone. There are no accounts and no encr
 addresses only where everyone may ask.`,
     )
     .action(async (path: string, options: ServeCommandOptions) => {
-      const folder = await folderOf(path, options.method);
+      const folder = await studentFolder(path, options.method);
       const reporter = reporterOf(io, options.quiet ?? false);
       const served = await openServedStudent(folder, { threads: options.threads });
       try {
@@ -69,24 +67,6 @@ addresses only where everyone may ask.`,
         await served.student.close();
       }
     });
-}
-
-async function folderOf(path: string, method: MethodName | undefined): Promise<string> {
-  if (method === undefined) {
-    if (!existsSync(join(path, "run.json"))) return await resolveModelFolder(path);
-    throw inputError(
-      "that is a run folder with several students",
-      { file: path },
-      "Choose one with --method.",
-    );
-  }
-  const folder = join(path, "students", method);
-  if (existsSync(join(folder, "config.json"))) return folder;
-  throw inputError(
-    `that folder has no student of ${method}`,
-    { file: path },
-    "Give a run folder in which it is trained.",
-  );
 }
 
 function hostOf(text: string): string {
