@@ -6,6 +6,7 @@ import { cutNote, escapeHtml, type Html, label } from "../html.ts";
 import { maxTableRows } from "../limits.ts";
 import { compact, decimal, duration, factor, percent, pValue } from "../numbers.ts";
 import { type MethodLook, methodBadge } from "../palette.ts";
+import { startsNote } from "./starts.ts";
 
 /**
  * A table that scrolls sideways by itself on a narrow page, by keyboard too.
@@ -87,8 +88,7 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
     ) +
     `<p class="note">Accuracy is on held-out problems, ± one standard error in points; the bar is the Wilson 95% interval` +
     `${chance === undefined ? "" : `, the dashed line chance (${percent(chance)})`}. Speed-up is the time per problem of ` +
-    `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss, with those of the ` +
-    `student a method starts from.` +
+    `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss.${escapeHtml(startsNote(data.methods))}` +
     `${rows.some(({ result }) => result.selectedEpoch !== undefined) ? " In brackets: the epoch chosen on the dev split." : ""}` +
     `${rows.some(({ result }) => result.bestOnTest !== undefined) ? " *The highest test accuracy of any epoch: shown to compare with published tables that select this way, never used to choose here." : ""}</p>` +
     cutNote(rows.length, total, "methods") +
