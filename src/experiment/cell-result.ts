@@ -6,6 +6,7 @@ import type { MethodName } from "../method/baselines/plan.ts";
 import type { Recipe } from "../pipeline/config/schema.ts";
 import { RunFolder, type RunManifest, recipeHash } from "../pipeline/run-folder.ts";
 import type { MethodResult } from "../report/data.ts";
+import { builtinTask } from "../tasks/builtin/index.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import { inputsChanged, type KnownHashes } from "./cell-inputs.ts";
 import type { Cell } from "./grid.ts";
@@ -14,6 +15,8 @@ export interface CellResult {
   cell: Cell;
   /** Task as the run names it. */
   task: string;
+  /** Accuracy of guessing, where it is known. */
+  chance?: number;
   methods: Partial<Record<MethodName, MethodResult>>;
   skips: { share: number; precision?: number; recall?: number };
   /** Per method: problem id → right or wrong. */
@@ -55,7 +58,8 @@ export async function readCell(
   const methods = (recipe?.methods ?? Object.keys(results.methods)) as MethodName[];
   if (methods.some((name) => results.methods[name] === undefined)) return undefined;
   if (recipe?.report.tensorboard && !existsSync(join(path, "tensorboard"))) return undefined;
-  if (await inputsChanged(folder.path, recipe ?? manifest.recipe, known)) return undefined;
+  const made = recipe ?? manifest.recipe;
+  if (await inputsChanged(folder.path, made, known)) return undefined;
   const correct: CellResult["correct"] = {};
   for (const name of methods) {
     const samples = z
@@ -67,5 +71,10 @@ export async function readCell(
   }
   const { task, skips } = results;
   const wanted = Object.fromEntries(methods.map((name) => [name, results.methods[name]!]));
-  return { cell, task, skips, methods: wanted, correct };
+  const chance = chanceOf(made);
+  return { cell, task, ...(chance === undefined ? {} : { chance }), skips, methods: wanted, correct };
+}
+
+function chanceOf({ task, data }: Recipe): number | undefined {
+  return task === undefined ? data?.chance : builtinTask(task.builtin).chance;
 }

@@ -1,6 +1,7 @@
 /** What an experiment's outputs are made of. */
+import { proportionStandardError } from "../evaluate/statistics.ts";
 import type { CellFailure } from "./run-cells.ts";
-import type { ExperimentSummary, Mean } from "./summary.ts";
+import type { ExperimentSummary, Mean, SummaryRow } from "./summary.ts";
 
 export interface ExperimentFigures {
   name: string;
@@ -11,15 +12,55 @@ export interface ExperimentFigures {
   student: string;
   /** Cells that ran side by side: latencies are measured under that load. */
   parallel: number;
+  /** Of the whole grid. */
   cells: number;
+  /** Ids of those that are not finished. */
+  unfinished: readonly string[];
   summary: ExperimentSummary;
   failures: readonly CellFailure[];
+}
+
+/** How much of the grid the tables hold: "36 of 45 runs are finished; not yet: …". */
+export function progressText({ cells, unfinished }: ExperimentFigures): string {
+  const done = `${cells - unfinished.length} of ${cells} runs are finished`;
+  return unfinished.length === 0 ? done : `${done}; not yet: ${someOf(unfinished)}`;
+}
+
+/** The first few names, and how many more there are. */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
 /** "61.3 ± 4.0", the error left out where there is none. */
 export function withError({ mean, standardError }: Mean, digits: number, scale = 1): string {
   const text = (mean * scale).toFixed(digits);
   return standardError === undefined ? text : `${text} ± ${(standardError * scale).toFixed(digits)}`;
+}
+
+/**
+ * The error of an accuracy: over seeds, or with a single seed, which says nothing of the spread between seeds, the sampling
+ * error of its test problems.
+ * @returns the mark tells the second kind from the first
+ */
+export function accuracyError({ accuracy, right, problems }: SummaryRow): { error: number; mark: string } {
+  const { standardError } = accuracy;
+  return standardError === undefined
+    ? { error: proportionStandardError(right, problems), mark: samplingMark }
+    : { error: standardError, mark: "" };
+}
+
+const samplingMark = "†";
+
+/** What "±" means in the tables, in sentences. */
+export function errorNote({ rows }: ExperimentSummary): string {
+  const isSingle = ({ accuracy }: SummaryRow): boolean => accuracy.standardError === undefined;
+  return [
+    ...(rows.every(isSingle) ? [] : ["Figures are means over seeds, ± their standard error."]),
+    ...(rows.some(isSingle)
+      ? [`${samplingMark} One seed: ± is the binomial standard error of its test problems.`]
+      : []),
+  ].join(" ");
 }
 
 /** What every reader of the paired tests should know. */

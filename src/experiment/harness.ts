@@ -4,8 +4,7 @@
  * method, as `coin_flip/full`. Metrics have the filter `none` and a `_stderr` twin. What it has no place for is beside it
  * under `skipthink`.
  */
-import { proportionStandardError } from "../evaluate/statistics.ts";
-import type { ExperimentFigures } from "./figures.ts";
+import { accuracyError, type ExperimentFigures } from "./figures.ts";
 import { ownBudget, type SummaryRow } from "./summary.ts";
 
 /** Version of how a task of ours is asked and scored; raise it when answers are read otherwise. */
@@ -54,6 +53,7 @@ export function harnessResults(figures: ExperimentFigures): Record<string, unkno
       versions: figures.versions,
       parallel: figures.parallel,
       cells: figures.cells,
+      unfinished: figures.unfinished,
       ...summary,
       failures: figures.failures.map(({ cell, message }) => ({ cell: cell.id, message })),
     },
@@ -77,11 +77,9 @@ function metrics(row: SummaryRow): Record<string, number> {
     optimizer_steps: row.optimizerSteps,
     training_seconds: row.trainingSeconds,
   };
-  // One seed says nothing of the spread between seeds; the sampling error of the problems is what the harness reports.
-  const error = row.accuracy.standardError ?? proportionStandardError(row.right, row.problems);
   const values: Record<string, number> = {
     "exact_match,none": row.accuracy.mean,
-    "exact_match_stderr,none": error,
+    "exact_match_stderr,none": accuracyError(row).error,
   };
   for (const [name, value] of Object.entries(named)) {
     if (value === undefined) continue;

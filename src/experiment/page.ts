@@ -4,11 +4,11 @@ import type { MethodResult } from "../report/data.ts";
 import { escapeHtml, type Html, label } from "../report/html.ts";
 import { compact, decimal, duration, factor, missing, percent, pValue } from "../report/numbers.ts";
 import { renderPage } from "../report/page.ts";
-import { type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
+import { anyMarker, type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
-import { type ExperimentFigures, testNote } from "./figures.ts";
-import type { Comparison, Mean, SummaryRow } from "./summary.ts";
+import { accuracyError, type ExperimentFigures, errorNote, progressText, testNote } from "./figures.ts";
+import { type Comparison, type Mean, ownBudget, type SummaryRow } from "./summary.ts";
 import { named } from "./table.ts";
 
 export function renderExperiment(figures: ExperimentFigures): string {
@@ -41,17 +41,12 @@ export function renderExperiment(figures: ExperimentFigures): string {
   });
 }
 
-function lede({ cells, summary, parallel }: ExperimentFigures): Html {
-  // Each run has a row per method; those that were not run yet have none.
-  const done = new Set(
-    summary.rows.flatMap(({ setting, budget, seeds }) =>
-      seeds.map((seed) => JSON.stringify([setting, budget, seed])),
-    ),
-  ).size;
+function lede(figures: ExperimentFigures): Html {
+  const { summary, parallel } = figures;
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
-    `${done} of ${cells} runs, ${seeds} ${seeds === 1 ? "seed" : "seeds"}; figures are means ± standard errors over seeds. ` +
-      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment" : `${parallel} runs side by side`}.`,
+    `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}. ${errorNote(summary)} ` +
+      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment running" : `${parallel} runs side by side`}.`,
   );
 }
 
@@ -62,11 +57,10 @@ interface SettingFigures {
 }
 
 function settingSection(id: string, title: string, { looks, rows, comparisons }: SettingFigures): Html {
-  // The picture has one dot per method: that of the recipe's budget, which comes first.
-  const methods: Record<string, MethodResult> = {};
-  for (const row of rows) methods[row.method] ??= asMethodResult(row);
+  const chance = rows[0]?.chance;
   return (
     `<section id="${id}"><h2>${label(title, 200)}</h2>` +
+    (chance === undefined ? "" : `<p>Guessing gives ${percent(chance)}.</p>`) +
     table(
       `Accuracy, tokens, latency and cost of training: ${title}`,
       [
@@ -85,16 +79,18 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         methodBadge(looks, row.method),
         label(row.budget, 60),
         decimal(row.seeds.length),
-        `<b>${percent(row.accuracy.mean)}</b>${error(row.accuracy, 100, 1)}`,
-        `${decimal(row.meanGeneratedTokens.mean, 1)}${error(row.meanGeneratedTokens, 1, 1)}`,
+        `<b>${percent(row.accuracy.mean)}</b>${quiet(accuracyError(row).error * 100, accuracyError(row).mark)}`,
+        `${decimal(row.meanGeneratedTokens.mean, 1)}${error(row.meanGeneratedTokens)}`,
         duration(row.secondsPerProblem.mean),
         row.speedUp === undefined ? missing : factor(row.speedUp.mean),
         decimal(row.optimizerSteps.mean),
         compact(row.trainedTokens.mean, true),
         duration(row.trainingSeconds.mean),
       ]),
+      [1],
     ) +
-    `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, methods, undefined)}` +
+    // A line at 0 would say nothing and press the dots together.
+    `<figure><h3>Accuracy against generated tokens</h3>${picture(looks, rows, chance === 0 ? undefined : chance)}` +
     `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval over the problems of all seeds; where seeds share one test file, its problems count once per seed and the bars are too short.</figcaption></figure>` +
     (comparisons.length === 0
       ? ""
@@ -111,8 +107,33 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
               escapeHtml(pValue(one.pValue)),
             ];
           }),
+          [1],
         )}<p class="note">${escapeHtml(testNote)}</p>`) +
     `</section>`
+  );
+}
+
+/** One dot per method and budget: filled with the recipe's, hollow with those that a method has used. */
+function picture(looks: MethodLook[], rows: readonly SummaryRow[], chance: number | undefined): Html {
+  const methodsOf = (budget: string): Record<string, MethodResult> =>
+    Object.fromEntries(
+      rows.filter((row) => row.budget === budget).map((row) => [row.method, asMethodResult(row)]),
+    );
+  const names = [...new Set(rows.map(({ budget }) => budget))].filter((budget) => budget !== ownBudget);
+  const further = names.map((name, index) => ({
+    name,
+    letter: names.length === 1 ? "" : String.fromCharCode(97 + index),
+    methods: methodsOf(name),
+  }));
+  const entries = [
+    `${anyMarker(false)}the ${ownBudget} budget`,
+    ...further.map(
+      ({ name, letter }) => `${anyMarker(true)}${letter === "" ? "" : `(${letter}) `}${label(name, 60)}`,
+    ),
+  ].map((entry) => `<li><span class="method">${entry}</span></li>`);
+  return (
+    (further.length === 0 ? "" : `<ul class="legend">${entries.join("")}</ul>`) +
+    accuracyTokensChart(looks, methodsOf(ownBudget), chance, further)
   );
 }
 
@@ -132,10 +153,12 @@ function titleOf(setting: SummaryRow["setting"], fallback: string): string {
   return values.length === 0 ? fallback : values.join(", ");
 }
 
-function error({ standardError }: Mean, scale: number, digits: number): Html {
-  return standardError === undefined
-    ? ""
-    : ` <span class="quiet">± ${decimal(standardError * scale, digits)}</span>`;
+function error({ standardError }: Mean): Html {
+  return standardError === undefined ? "" : quiet(standardError);
+}
+
+function quiet(value: number, mark = ""): Html {
+  return ` <span class="quiet">± ${decimal(value, 1)}${mark}</span>`;
 }
 
 function asMethodResult(row: SummaryRow): MethodResult {

@@ -26,6 +26,8 @@ export interface RunCellsOptions {
   parallel: number;
   start: StartCell;
   load?: LoadOptions;
+  /** Hashes that are known already; takes up those that are made. */
+  known?: KnownHashes;
   stopRequested?: () => boolean;
   onEnd?: (end: CellEnd, done: number, total: number) => void;
 }
@@ -55,7 +57,7 @@ export async function runCells(cells: readonly Cell[], options: RunCellsOptions)
   }
   const finished = new Map<string, CellResult>();
   const failed = new Map<string, CellFailure>();
-  const known: KnownHashes = new Map();
+  const known: KnownHashes = options.known ?? new Map();
   const waiting = [...cells];
   const stopRequested = options.stopRequested ?? (() => false);
   let interrupted = false;
@@ -70,7 +72,7 @@ export async function runCells(cells: readonly Cell[], options: RunCellsOptions)
     const run = runCell(cell, finished, known, options);
     const end = await run.catch((error: unknown): CellEnd | "interrupted" => {
       if (isInterruption(error)) return "interrupted";
-      if (!(error instanceof SkipthinkError) && !isSystemError(error)) throw error;
+      if (!isOfOneCell(error)) throw error;
       return { kind: "failed", failure: { cell, message: messageOf(error) } };
     });
     if (end === "interrupted") {
@@ -125,8 +127,11 @@ async function runCell(
   return { kind: "failed", failure: { cell, message: message === "" ? reason : message } };
 }
 
-/** @throws SkipthinkError where the cell that it follows has failed, or has no such method */
-function followedBudget(cell: Cell, finished: ReadonlyMap<string, CellResult>): string[] {
+/**
+ * Overrides with the budget of a following cell; none for the others.
+ * @throws SkipthinkError where the cell that it follows has failed, or has no such method
+ */
+export function followedBudget(cell: Cell, finished: ReadonlyMap<string, CellResult>): string[] {
   if (cell.follows === undefined) return [];
   const { id, equal } = cell.follows;
   const first = finished.get(id);
@@ -143,9 +148,9 @@ function isInterruption(error: unknown): boolean {
   return error instanceof SkipthinkError && error.exitCode === exitCodes.interrupted;
 }
 
-/** What the system refuses one cell, such as a file, need not stop the others. */
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && "syscall" in error;
+/** What is wrong with one cell, or what the system refuses it, such as a file, need not stop the others. */
+export function isOfOneCell(error: unknown): error is Error {
+  return error instanceof SkipthinkError || (error instanceof Error && "syscall" in error);
 }
 
 function messageOf(error: Error): string {

@@ -15,6 +15,8 @@ export interface SummaryRow {
   /** Axis → value. */
   setting: Readonly<Record<string, string>>;
   task: string;
+  /** Accuracy of guessing, where it is known. */
+  chance?: number;
   /** The recipe's budget, or whose use the budget was. */
   budget: string;
   method: MethodName;
@@ -110,10 +112,11 @@ function row(method: MethodName, group: readonly CellResult[], all: readonly Cel
     const full = firstOf(result, all)?.methods.full;
     return full === undefined ? [] : [full.secondsPerProblem / result.methods[method]!.secondsPerProblem];
   });
-  const { cell, task } = cells[0]!;
+  const { cell, task, chance } = cells[0]!;
   return {
     setting: cell.setting,
     task,
+    ...(chance === undefined ? {} : { chance }),
     budget: budgetOf(cell),
     method,
     seeds: cells.map((one) => one.cell.seed),

@@ -1,5 +1,12 @@
 /** table.md and table.csv: one row per setting, budget and method. */
-import { type ExperimentFigures, testNote, withError } from "./figures.ts";
+import {
+  accuracyError,
+  type ExperimentFigures,
+  errorNote,
+  progressText,
+  testNote,
+  withError,
+} from "./figures.ts";
 import type { Comparison, SummaryRow } from "./summary.ts";
 
 export function markdownTable(figures: ExperimentFigures): string {
@@ -11,7 +18,9 @@ export function markdownTable(figures: ExperimentFigures): string {
     "",
     `\`${figures.command.replaceAll("`", "'")}\``,
     "",
-    "Mean ± standard error over seeds; s / problem is one problem at a time, " +
+    `${plain(progressText(figures))}.`,
+    "",
+    `${errorNote(summary)} Chance is the accuracy of guessing; s / problem is one problem at a time, ` +
       `${figures.parallel === 1 ? "nothing else of the experiment running" : `${figures.parallel} cells running side by side`}.`,
     "",
     ...table(
@@ -21,6 +30,7 @@ export function markdownTable(figures: ExperimentFigures): string {
         "budget",
         "seeds",
         "accuracy, %",
+        "chance, %",
         "tokens",
         "s / problem",
         "speed-up",
@@ -33,7 +43,8 @@ export function markdownTable(figures: ExperimentFigures): string {
         row.method,
         row.budget,
         String(row.seeds.length),
-        withError(row.accuracy, 1, 100),
+        accuracyText(row),
+        row.chance === undefined ? "–" : (100 * row.chance).toFixed(1),
         withError(row.meanGeneratedTokens, 1),
         withError(row.secondsPerProblem, 3),
         row.speedUp === undefined ? "–" : `${withError(row.speedUp, 2)}×`,
@@ -100,6 +111,7 @@ export function csvTable({ summary }: ExperimentFigures): string {
     "budget",
     "seeds",
     "problems",
+    "chance",
     ...means.flatMap((name) => [name, `${name}_stderr`]),
   ];
   const lines = summary.rows.map((row) => [
@@ -109,6 +121,7 @@ export function csvTable({ summary }: ExperimentFigures): string {
     row.budget,
     row.seeds.join(" "),
     String(row.problems),
+    String(row.chance ?? ""),
     ...means.flatMap((name) => [String(row[name]?.mean ?? ""), String(row[name]?.standardError ?? "")]),
   ]);
   return [head, ...lines].map((line) => `${line.map(csvCell).join(",")}\n`).join("");
@@ -118,6 +131,11 @@ export function csvTable({ summary }: ExperimentFigures): string {
 export function named({ first, second, budgets }: Comparison): [string, string] {
   if (budgets[0] === budgets[1]) return [first, second];
   return [first, `${second} (${budgets[1]})`];
+}
+
+function accuracyText(row: SummaryRow): string {
+  const { error, mark } = accuracyError(row);
+  return `${(100 * row.accuracy.mean).toFixed(1)} ± ${(100 * error).toFixed(1)}${mark}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -79,6 +79,14 @@ export function methodBadge(looks: MethodLook[], name: string): Html {
   );
 }
 
+/** A marker that stands for every method's: filled, or hollow. */
+export function anyMarker(isHollow: boolean): Html {
+  return (
+    `<svg class="badge any" viewBox="-7 -7 14 14" aria-hidden="true">` +
+    `<path${isHollow ? ' class="hollow"' : ""} d="${markers[1] as string}"/></svg>`
+  );
+}
+
 /** A legend of some methods, for charts without direct labels. */
 export function legend(looks: MethodLook[], names: string[]): Html {
   return `<ul class="legend">${names.map((name) => `<li>${methodBadge(looks, name)}</li>`).join("")}</ul>`;

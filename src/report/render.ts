@@ -8,7 +8,7 @@ import { methodLooks } from "./palette.ts";
 import { pageScript } from "./script.ts";
 import { type PageData, pageData, problemsSection, rationalesSection } from "./sections/browsers.ts";
 import { chunkingSection } from "./sections/chunking.ts";
-import { factsSection, figuresSection, focusOf, headerSection } from "./sections/overview.ts";
+import { factsSection, figuresSection, focusOf, headerSection, headline } from "./sections/overview.ts";
 import { comparisonsSection, resultsSection } from "./sections/results.ts";
 import { skipsSection } from "./sections/skips.ts";
 import { pageSamples, teacherSection } from "./sections/teacher.ts";
@@ -35,7 +35,7 @@ export function renderReport(data: ReportData): string {
   const samples = data.teacher === undefined ? undefined : pageSamples(data.teacher);
   const page: PageData = { ...pageData(data, looks), ...(samples === undefined ? {} : { samples }) };
   return renderPage({
-    title: data.title,
+    title: headline(data),
     style: pageStyle,
     sections: sections.filter(([id]) => id !== "teacher" || data.teacher !== undefined),
     skipTo: ["figures", "the key figures"],

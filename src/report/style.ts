@@ -83,6 +83,7 @@ caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 
 th,td{padding:8px 7px;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;font-weight:400}
 thead th{padding-top:4px;border-bottom-color:var(--quiet);color:var(--quiet);line-height:1.25;vertical-align:bottom}
 th:first-child,td:first-child{padding-left:0;text-align:left}
+th.text,td.text{text-align:left}
 th:last-child,td:last-child{padding-right:0}
 tbody th,tbody td{line-height:22px}
 tbody th{position:sticky;left:0;background:var(--page)}
@@ -99,6 +100,7 @@ summary:hover{color:var(--ink)}
 details[open] summary{margin-bottom:10px}
 
 figure{margin:36px 0 0}
+figure+h3{margin-top:36px}
 figcaption{margin-top:8px}
 .chart{display:block;width:100%;height:auto;overflow:visible;font-family:var(--sans)}
 .chart.narrow{display:none}
@@ -115,7 +117,10 @@ thead .chart.bar{height:14px}
 .line{fill:none;stroke:var(--m);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .dot,.badge path{fill:var(--m);stroke:var(--page);stroke-width:1}
 .badge path{stroke:none}
+.dot.hollow,.badge path.hollow{fill:var(--page);stroke:var(--m);stroke-width:1.8}
+.badge.any{--m:var(--quiet)}
 .chart text.dot-label{fill:var(--m);font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:3px}
+.chart text.dot-label.hollow{font-weight:400}
 .fill{fill:var(--m)}
 .blank{fill:var(--rule);opacity:.6}
 .kept{fill:var(--kept)}

@@ -262,6 +262,6 @@ describe("generate", () => {
   it("refuses a folder without a student", async () => {
     const { code, stderr } = await cli(["generate", folder, question]);
     expect(code).toBe(2);
-    expect(stderr).toContain("skipthink.json is missing");
+    expect(stderr).toContain("neither skipthink.json nor config.json");
   });
 });

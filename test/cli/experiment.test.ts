@@ -113,7 +113,7 @@ describe("experiment", () => {
       expect(alive.map((lines) => lines.length)).toEqual([2]);
       expect(alive[0]).toContainEqual(expect.stringContaining("cells/two-seed-2"));
       expect(stopped.stderr).toMatch(/1\/3 two-seed-1 in /);
-      expect(stopped.stderr).toContain("stopped after 1 of 3 runs; the table holds those");
+      expect(stopped.stderr).toContain("stopped after 1 of 3 runs; the table holds all that are finished");
       expect(processesWith(out)).toEqual([]);
       expect(existsSync(join(out, "cells/two-seed-2/results.json"))).toBe(false);
       expect(existsSync(join(out, "cells/two-seed-3"))).toBe(false);

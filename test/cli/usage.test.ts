@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { commandLine } from "../../src/cli/commands/command-line.ts";
 import { formatBytes } from "../../src/cli/commands/print-estimate.ts";
 import { type OutputProcess, surviveOutputErrors } from "../../src/cli/output-errors.ts";
-import { cli } from "./run-cli.ts";
+import { cli, tinyRecipe } from "./run-cli.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -27,6 +27,16 @@ describe("the command line", () => {
     [["distill", "trackin"], 'no recipe is named "trackin"', 'Did you mean "tracking"?'],
     [["demo", "--set", "train.budgett=3"], 'unknown key "budgett"', 'Did you mean "train.budget"?'],
     [["distill", "./nothing.yaml"], "no such recipe file", "Check the path"],
+    [["generate", "nofolder", "q"], "there is no such folder", "builtin:base"],
+    [["export", "nofolder", "--out", "x"], "there is no such folder", "builtin:base"],
+    [["serve", "nofolder"], "there is no such folder", "builtin:base"],
+    [["eval", "nofolder"], "there is no such folder", "skipthink distill"],
+    [["serve", "builtin:bas"], "no built-in student", "builtin:base"],
+    [
+      ["tasks", "prepare", "svmp"],
+      'no benchmark is named "svmp"',
+      'Did you mean "svamp"? Benchmarks: single_eq',
+    ],
   ])("%j is refused with a remedy", async (argv, message, remedy) => {
     const { code, stdout, stderr } = await cli(argv);
     expect(code).toBe(2);
@@ -56,8 +66,83 @@ describe("the command line", () => {
     expect(stderr).toContain("skipthink demo");
   });
 
+  it("says what holds without an option, in words", async () => {
+    const help = async (command: string): Promise<string> =>
+      (await cli([...command.split(" "), "--help"])).stdout.replace(/\s+/g, " ");
+    for (const command of ["demo", "distill", "recipes validate", "experiment"]) {
+      const text = await help(command);
+      expect(text, command).toContain("0: all logical cores (default: the recipe's)");
+      expect(text, command).not.toContain("(default: [])");
+    }
+    for (const command of ["demo", "distill", "recipes validate"])
+      expect(await help(command)).toContain("seed of every random stream (default: the recipe's)");
+    for (const command of ["train", "chunk", "probe", "eval", "report", "inspect"])
+      expect(await help(command), command).toContain("0: all logical cores (default: the run's)");
+    for (const command of ["generate", "serve"])
+      expect(await help(command), command).toContain("0: all logical cores (default: 0)");
+    for (const command of ["train", "eval"])
+      expect(await help(command)).toContain("one of answer-only, full, ");
+    expect(await help("eval")).toContain("repeatable (default: the recipe's)");
+  });
+
   it.each(["demo", "distill", "train", "generate"])("%s --help shows examples", async (command) => {
     expect((await cli([command, "--help"])).stdout).toMatch(/Examples?:\n {2}\$ skipthink/);
+  });
+});
+
+it("distill and experiment run on the engine that is named", async () => {
+  const recipe = join(folder, "tiny.yaml");
+  await writeFile(recipe, tinyRecipe(["methods: [full]"]));
+  vi.stubEnv("SKIPTHINK_PYTHON", join(folder, "no-python"));
+  try {
+    for (const command of ["distill", "experiment"]) {
+      const words = [command, recipe, "--engine", "torch", "--processes", "2", "--dry-run"];
+      const { code, stderr } = await cli(words);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`there is no Python at ${join(folder, "no-python")}`);
+    }
+  } finally {
+    vi.unstubAllEnvs();
+  }
+  expect((await cli(["distill", recipe, "--engine", "tensorflow"])).stderr).toContain("onnx, torch");
+});
+
+it("generate asks the base student, as serve does", async () => {
+  const words = ["generate", "builtin:base", "What is 2 + 3?", "--max-new-tokens", "8", "--threads", "1"];
+  const { code, stdout, stderr } = await cli([...words, "--json"]);
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ method: null, question: "What is 2 + 3?" });
+  expect((await cli([...words, "--staged"])).stderr).toContain("no run has trained knows no chunks");
+});
+
+describe("an error that a run's recipe explains", () => {
+  const run = async (lines: readonly string[], words: readonly string[] = []) => {
+    const recipe = join(folder, "explained.yaml");
+    await writeFile(recipe, `${lines.join("\n")}\n`);
+    const { code, stderr } = await cli(["distill", recipe, "--dry-run", ...words]);
+    expect(code).toBe(2);
+    return { recipe, stderr };
+  };
+
+  it("says whether the file or the command line names the student", async () => {
+    const { recipe, stderr } = await run(["task: {}", "student: { model: builtin:bas }"]);
+    expect(stderr).toContain(`at ${recipe} (student.model)`);
+    const given = await run(["task: {}"], ["--set", "student.model=builtin:bas"]);
+    expect(given.stderr).toContain("on the command line (student.model)");
+  });
+
+  it("names the variable that a path of missing data comes from, and the recipe's head", async () => {
+    const data = ["data:", `  train: \${SKIPTHINK_NOWHERE:-below}/svamp_train.json`, "  answerKind: svamp"];
+    const { recipe, stderr } = await run(["# Needs: those files.", ...data]);
+    expect(stderr).toContain(
+      "Set SKIPTHINK_NOWHERE: data.train of the recipe is below it, and it is not set.",
+    );
+    expect(stderr).toContain(`stands at its head: ${recipe}.`);
+    // It makes no file of that name.
+    expect(stderr).not.toContain("tasks prepare");
+    const prepared = await run(data, ["--set", "data.train=train.jsonl"]);
+    expect(prepared.stderr).toContain("skipthink tasks prepare svamp makes train.jsonl and test.jsonl");
+    expect(prepared.stderr).not.toMatch(/SKIPTHINK_NOWHERE|head/);
   });
 });
 

@@ -7,6 +7,7 @@ import type { CellResult } from "../../src/experiment/cell-result.ts";
 import type { ExperimentFigures } from "../../src/experiment/figures.ts";
 import { renderExperiment } from "../../src/experiment/page.ts";
 import { summarize } from "../../src/experiment/summary.ts";
+import { markdownTable } from "../../src/experiment/table.ts";
 import { writeExperiment } from "../../src/experiment/write.ts";
 import type { MethodName } from "../../src/method/baselines/plan.ts";
 import { cellOf, type FakeMethod, methodResult } from "./cells.ts";
@@ -19,6 +20,7 @@ function result(cell: CellResult["cell"], methods: Partial<Record<MethodName, Fa
   return {
     cell,
     task: "coin_flip",
+    chance: 0.5,
     skips: { share: 0.2 },
     methods: Object.fromEntries(named.map(([name, method]) => [name, methodResult(method)])),
     correct: Object.fromEntries(
@@ -101,6 +103,7 @@ describe("writeExperiment", () => {
     student: "builtin:base",
     parallel: 2,
     cells: 5,
+    unfinished: ["c-3"],
     summary,
     failures: [{ cell: cellOf({ id: "x" }), message: "broke\n<script>alert(1)</script>" }],
   };
@@ -117,11 +120,17 @@ describe("writeExperiment", () => {
   it("writes Markdown, CSV, the harness's JSON and a page that says the same", async () => {
     const { table, csv, results, page } = await written();
     expect(table).toContain("# A <b>bold</b> \\| name");
-    expect(table).toContain("| coin_flip | cwt-sbc | recipe's | 2 | 87.5 ± 12.5 |");
+    expect(table).toContain("| coin_flip | cwt-sbc | recipe's | 2 | 87.5 ± 12.5 | 50.0 |");
     expect(table).toContain("- x: broke <script>alert(1)</script>");
     const rows = parse(csv, { columns: true }) as Record<string, string>[];
     expect(rows.map(({ method }) => method)).toEqual(["full", "cwt-sbc", "full"]);
-    expect(rows[1]).toMatchObject({ task: "coin_flip", accuracy: "0.875", seeds: "1 2", speedUp: "2" });
+    expect(rows[1]).toMatchObject({
+      task: "coin_flip",
+      accuracy: "0.875",
+      seeds: "1 2",
+      speedUp: "2",
+      chance: "0.5",
+    });
     const json = JSON.parse(results) as Record<string, Record<string, Record<string, unknown>>>;
     const names = ["coin_flip/full", "coin_flip/cwt-sbc", "coin_flip/cwt-sbc's trained tokens/full"];
     for (const key of ["results", "configs", "versions", "n-shot", "higher_is_better", "n-samples"])
@@ -138,9 +147,64 @@ describe("writeExperiment", () => {
     expect(page).not.toContain("<script");
   });
 
-  it("counts the runs that are done: those of a stopped experiment that never ran are no results", () => {
-    expect(renderExperiment({ ...figures, cells: 9 })).toContain("4 of 9 runs, 2 seeds");
-    expect(renderExperiment({ ...figures, summary: summarize([]) })).toContain("0 of 5 runs");
+  it("shows what guessing gives, where it is known", () => {
+    const page = renderExperiment(figures);
+    expect(page).toContain("Guessing gives 50.0%");
+    expect(page).toContain("chance 50.0%</text>");
+    const unknown = cells.map(({ chance: _, ...cell }) => cell);
+    const without = { ...figures, summary: summarize(unknown) };
+    expect(renderExperiment(without)).not.toMatch(/Guessing|chance \d/);
+    expect(markdownTable(without)).toContain("| 87.5 ± 12.5 | – |");
+  });
+
+  it("gives the error of one seed from its test problems, and says so", () => {
+    const note = "† One seed: ± is the binomial standard error of its test problems.";
+    expect(markdownTable(figures)).not.toContain("†");
+    const single = { ...figures, summary: summarize(cells.slice(0, 2)) };
+    // 1 of 4 right: √(0.25 · 0.75 / 4).
+    expect(markdownTable(single)).toContain("| 25.0 ± 21.7† |");
+    expect(markdownTable(single)).toContain(note);
+    expect(markdownTable(single)).not.toContain("means over seeds");
+    expect(renderExperiment(single)).toContain('<span class="quiet">± 21.7†</span>');
+    expect(renderExperiment(single)).toContain(note);
+  });
+
+  it("says how many runs are finished, and names a few that are not", () => {
+    const unfinished = ["a", "b", "c", "d", "e"];
+    const page = (more: Partial<ExperimentFigures>): string => renderExperiment({ ...figures, ...more });
+    expect(page({ cells: 9, unfinished })).toContain("4 of 9 runs are finished; not yet: a, b, c and 2 more");
+    expect(page({ cells: 4, unfinished: [] })).toContain("4 of 4 runs are finished. 2 seeds");
+    expect(page({ unfinished, summary: summarize([]) })).toContain("0 of 5 runs");
+  });
+
+  it("draws each method once per budget, and tells the budgets apart", () => {
+    const [wide = ""] = renderExperiment(figures).split('class="chart narrow"');
+    const dots = [...wide.matchAll(/class="m\d"><path[^>]*\/><path class="(dot[^"]*)"/g)].map(
+      ([, dot]) => dot,
+    );
+    // full with cwt-sbc's trained tokens, below full and cwt-sbc.
+    expect(dots).toEqual(["dot hollow", "dot", "dot"]);
+    expect(wide).toContain('class="hollow"');
+    expect(wide).toContain("full (cwt-sbc&#39;s trained tokens): 50.0% with 50 tokens");
+    const own = cells.filter(({ cell }) => cell.follows === undefined);
+    expect(renderExperiment({ ...figures, summary: summarize(own) })).not.toContain('class="hollow"');
+  });
+
+  it("names more budgets than two by letters", () => {
+    const steps = cells.flatMap((one) => {
+      const { follows } = one.cell;
+      if (follows === undefined) return [];
+      const equal = { ...follows.equal, unit: "optimizerSteps" } as const;
+      return [{ ...one, cell: { ...one.cell, follows: { ...follows, equal } } }];
+    });
+    const page = renderExperiment({ ...figures, summary: summarize([...cells, ...steps]) });
+    for (const text of [
+      ">full</text>",
+      ">full (a)</text>",
+      ">full (b)</text>",
+      "(b) cwt-sbc&#39;s optimizer steps",
+    ])
+      expect(page).toContain(text);
   });
 
   it("has each id of the page once, and links that lead somewhere", async () => {

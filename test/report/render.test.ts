@@ -91,6 +91,53 @@ describe("renderReport", () => {
     expect(worse).toContain("Tokens added");
   });
 
+  it("names the task of a run whose title does not, such as a cell of an experiment", () => {
+    const data = sampleData();
+    expect(renderReport(data)).toContain(`<title>${data.title}</title>`);
+    const title = "Four real data sets";
+    const kind = "tracking_shuffled_objects";
+    const description = `Own data, answers read as ${kind}.`;
+    const task = { name: title, description, answerKind: kind, chance: 0.333 };
+    const own = renderReport({ ...data, title, task });
+    for (const text of [
+      `<title>${title}: ${kind}</title>`,
+      `<h1>${title}: ${kind}</h1>`,
+      `learned <strong>${kind}`,
+    ])
+      expect(own).toContain(text);
+    // Once is enough.
+    expect(own.split(`read as ${kind}`).length).toBe(2);
+    const named = "Tracking shuffled objects (mentor-kd)";
+    expect(renderReport({ ...data, title: named, task: { ...task, name: named } })).toContain(
+      `<h1>${named}</h1>`,
+    );
+    const builtin = { ...data, title: "Study", task: { ...data.task, name: "coin_flip" } };
+    expect(renderReport(builtin)).toContain("<h1>Study: coin_flip</h1>");
+  });
+
+  it("says what of a method's training is that of the student it starts from", () => {
+    const data = sampleData();
+    const html = renderReport(data);
+    expect(html).toContain(
+      "Of the steps and trained tokens of stt and stt-random, 7,200 and 2.0M are those of cwt-sbc, whose student they start from",
+    );
+    expect(html).toContain("stt and stt-random on top of cwt-sbc&#39;s");
+    const { stt: _, "stt-random": __, ...others } = data.methods;
+    expect(renderReport({ ...data, methods: others })).not.toContain("on top of");
+  });
+
+  it("does not compare with a method that was trained on less without saying so", () => {
+    const data = sampleData();
+    // 2 % more is as many.
+    expect(renderReport(data)).not.toMatch(/trained on \d/);
+    data.methods.full!.trainedTokens = data.methods.stt!.trainedTokens / 1.43;
+    const html = renderReport(data);
+    expect(html).toContain("47% fewer tokens. It was trained on 43% more tokens.");
+    expect(html).toContain("+7.8 points against full, trained on 43% more tokens");
+    data.methods.full!.trainedTokens = data.methods.stt!.trainedTokens / 3;
+    expect(renderReport(data)).toContain("trained on 3.0 times as many tokens");
+  });
+
   it("never lets a hostile text become markup", () => {
     const html = renderReport(hostileData(sampleData()));
     expect(html).not.toContain("<img");

@@ -75,6 +75,29 @@ describe("reporter where lines stay", () => {
     expect(stream.text()).toContain("step 910/1000 (91%) | 1,000 tok/s | eta 1.5m\n");
   });
 
+  it("does not take what a resumed stage had done before for work of the last seconds", () => {
+    const { stream, clock, reporter } = setUp();
+    reporter.plan([
+      { title: "train", weight: 10 },
+      { title: "evaluate", weight: 10 },
+    ]);
+    clock.advance(3);
+    reporter.stage("train");
+    // The model is loaded before the first update.
+    clock.advance(4);
+    reporter.progress({ done: 900, total: 1000 });
+    clock.advance(6);
+    reporter.progress({ done: 903, total: 1000 });
+    expect(stream.text()).not.toContain("overall");
+    clock.advance(94);
+    reporter.progress({ done: 950, total: 1000 });
+    // Half a unit in 100 seconds; 10.5 units to go.
+    expect(stream.text()).toContain("overall 47% | about 35.0m left\n");
+    clock.advance(100);
+    reporter.stage("evaluate");
+    expect(stream.text()).toContain("overall 50% | about 33.3m left\n");
+  });
+
   it("aligns tables and the final summary", () => {
     const { stream, reporter } = setUp();
     reporter.table(

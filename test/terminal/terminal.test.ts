@@ -11,7 +11,8 @@ import { installInterruptHandler } from "../../src/cli/terminal/interrupt.ts";
 import { stripControlCharacters } from "../../src/cli/terminal/sanitize.ts";
 import { wantsColor } from "../../src/cli/terminal/stream.ts";
 import { TimeLeft } from "../../src/cli/terminal/time-left.ts";
-import { inputError, SkipthinkError } from "../../src/util/errors.ts";
+import { overridePlace } from "../../src/pipeline/config/overrides.ts";
+import { type ErrorPlace, inputError, SkipthinkError } from "../../src/util/errors.ts";
 import { fakeStream } from "./fake-terminal.ts";
 
 describe("formats", () => {
@@ -110,10 +111,18 @@ describe("reportError", () => {
     expect(text).toContain("at mine.yaml\n");
   });
 
+  it("says when the place is the command line", () => {
+    const text = (place: ErrorPlace): string => report(inputError("bad", place)).text;
+    expect(text({ file: overridePlace, key: "seed" })).toBe("error: bad\n  on the command line (seed)\n");
+    expect(text({ file: overridePlace })).toBe("error: bad\n  on the command line\n");
+    expect(text({ key: "--seeds" })).toBe("error: bad\n  on the command line (--seeds)\n");
+    expect(text({ file: "students/stt", key: "--staged" })).toContain("at students/stt (--staged)");
+  });
+
   it("leaves out what is not known", () => {
     const teacher = new SkipthinkError("teacher is silent", { exitCode: 3 });
     expect(report(teacher)).toEqual({ code: 3, text: "error: teacher is silent\n" });
-    expect(report(inputError("bad", { key: "a.b" })).text).toBe("error: bad\n  at (a.b)\n");
+    expect(report(inputError("bad", { key: "a.b" })).text).toBe("error: bad\n  at a.b\n");
   });
 
   it("calls anything else a defect, with the stack only on demand", () => {
@@ -192,20 +201,44 @@ describe("installInterruptHandler", () => {
 });
 
 describe("TimeLeft", () => {
+  const stages = [
+    { title: "a", weight: 1 },
+    { title: "b", weight: 2 },
+    { title: "c", weight: 3 },
+    { title: "d", weight: 100 },
+  ];
+
   it("extrapolates from finished and running stages, and leaves skipped ones out", () => {
-    const timeLeft = new TimeLeft([
-      { title: "a", weight: 1 },
-      { title: "b", weight: 2 },
-      { title: "c", weight: 3 },
-      { title: "d", weight: 100 },
-    ]);
+    const timeLeft = new TimeLeft(stages);
     expect(timeLeft.estimate()).toBeUndefined();
     timeLeft.skip("d");
-    timeLeft.finish("a", 10);
+    timeLeft.finish({ title: "a", seconds: 10 });
     expect(timeLeft.estimate()).toEqual({ share: 1 / 6, seconds: 50 });
     expect(timeLeft.estimate({ title: "b", share: 0.5, seconds: 20 })).toEqual({ share: 2 / 6, seconds: 60 });
-    timeLeft.finish("b", 40);
-    timeLeft.finish("c", 10);
+    timeLeft.finish({ title: "b", seconds: 40 });
+    timeLeft.finish({ title: "c", seconds: 10 });
     expect(timeLeft.estimate()).toEqual({ share: 1, seconds: 0 });
+  });
+
+  it("takes the speed of a resumed stage from what was done since, not from what was there", () => {
+    const timeLeft = new TimeLeft(stages.slice(0, 3));
+    // 0.4 of its 2 in 40 seconds: 100 seconds a unit, 1 and 0.2 and 3 units to go.
+    const estimate = timeLeft.estimate({ title: "b", from: 0.7, share: 0.9, seconds: 40 });
+    expect(estimate!.share).toBeCloseTo(1.8 / 6, 12);
+    expect(estimate!.seconds).toBeCloseTo(420, 9);
+    timeLeft.finish({ title: "b", from: 0.7, seconds: 60 });
+    expect(timeLeft.estimate()!.seconds).toBeCloseTo(400, 9);
+  });
+
+  it("says nothing as long as next to nothing was measured", () => {
+    const timeLeft = new TimeLeft(stages);
+    // A stage of little cost says nothing of the speed of the others.
+    timeLeft.finish({ title: "a", seconds: 0.01 });
+    expect(timeLeft.estimate()).toBeUndefined();
+    expect(timeLeft.estimate({ title: "d", share: 0.001, seconds: 20 })).toBeUndefined();
+    expect(timeLeft.estimate({ title: "d", share: 0.05, seconds: 2 })).toBeUndefined();
+    expect(timeLeft.estimate({ title: "d", from: 0.4, share: 0.4, seconds: 20 })).toBeUndefined();
+    // 5 units in 50 seconds, 100 to go.
+    expect(timeLeft.estimate({ title: "d", share: 0.05, seconds: 50 })!.seconds).toBeCloseTo(1000, 9);
   });
 });

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import type { CliIo } from "../io.ts";
-import { addRunOptions, overridesOf, type RunOptions } from "./options.ts";
+import { addEngineOptions, addRunOptions, overridesOf, type RunOptions } from "./options.ts";
 import { runRecipe } from "./run-recipe.ts";
 
 export function registerDistill(program: Command, io: CliIo): void {
@@ -10,7 +10,7 @@ export function registerDistill(program: Command, io: CliIo): void {
     .command("distill")
     .description("train and compare the recipe's methods, and write the report")
     .argument("<recipe>", "recipe file, or the name of a shipped one (skipthink recipes ls)");
-  addRunOptions(command)
+  addEngineOptions(addRunOptions(command))
     .addHelpText(
       "after",
       `
@@ -18,6 +18,7 @@ Examples:
   $ skipthink distill my-recipe.yaml --dry-run
   $ skipthink distill my-recipe.yaml --out runs/first
   $ skipthink distill my-recipe.yaml --out runs/first --resume
+  $ skipthink distill my-recipe.yaml --out runs/gpu --engine torch --processes 8
   $ skipthink distill tracking --set "methods=[full, stt]" --set train.budget.amount=500`,
     )
     .action(async (recipe: string, options: RunOptions) => {

@@ -7,17 +7,29 @@ import { runPipeline } from "../../pipeline/run.ts";
 import { type CliIo, printJson } from "../io.ts";
 import type { SummaryResult } from "../terminal/reporter.ts";
 import { withExistingRun } from "./existing-run.ts";
-import { addMethodOption, addOutputOptions, type OutputOptions } from "./options.ts";
+import {
+  addMethodOption,
+  addOutputOptions,
+  addThreadsOption,
+  engineWords,
+  type OutputOptions,
+} from "./options.ts";
+
+interface EvalOptions extends OutputOptions {
+  method?: MethodName[];
+  threads?: number;
+}
 
 export function registerEval(program: Command, io: CliIo): void {
   const command = program
     .command("eval")
     .description("measure a run's students on its test split (trained if need be)")
     .argument("<run>", "run folder");
-  addOutputOptions(addMethodOption(command, "method to evaluate; default: the recipe's"))
+  addOutputOptions(addThreadsOption(addMethodOption(command, "method to evaluate"), "the run's"))
     .addHelpText("after", "\nExample:\n  $ skipthink eval runs/demo-1 --method stt --method full")
-    .action(async (run: string, options: OutputOptions & { method?: MethodName[] }) => {
-      const words = ["eval", run, ...(options.method ?? []).flatMap((name) => ["--method", name])];
+    .action(async (run: string, options: EvalOptions) => {
+      const named = (options.method ?? []).flatMap((name) => ["--method", name]);
+      const words = ["eval", run, ...named, ...engineWords(options)];
       await withExistingRun(run, words, options, io, async ({ context, reporter }) => {
         const methods = withPrerequisites(options.method ?? context.recipe.methods);
         const { evaluated } = await runPipeline(context, { methods });

@@ -1,4 +1,5 @@
 /** Single stages on a run folder that is there: its recipe is read from run.json, earlier stages are run or found done. */
+import { existsSync } from "node:fs";
 import { type Recipe, recipeSchema } from "../../pipeline/config/schema.ts";
 import type { RunContext } from "../../pipeline/context.ts";
 import { engineOf } from "../../pipeline/engine.ts";
@@ -9,6 +10,7 @@ import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { commandLine } from "./command-line.ts";
 import { type EngineOptions, type OutputOptions, withEngine } from "./options.ts";
+import { placeInRecipe } from "./recipe-errors.ts";
 import { resumable } from "./run-recipe.ts";
 
 export interface ExistingRun {
@@ -45,7 +47,7 @@ export async function withExistingRun(
   } catch (error) {
     // The progress line stays above the error.
     reporter.finish();
-    throw error;
+    throw placeInRecipe(error, { source: folder.file("run.json"), overrides: [] });
   } finally {
     interrupt.uninstall();
     await engine.close();
@@ -57,7 +59,7 @@ async function readManifest(folder: RunFolder): Promise<{ recipe: Recipe; comman
   const manifest = await folder.readJson<RunManifest>("run.json");
   if (manifest === undefined) {
     throw inputError(
-      "that folder holds no run",
+      existsSync(folder.path) ? "that folder holds no run" : "there is no such folder",
       { file: folder.path },
       "Give a folder that skipthink distill or skipthink demo has made.",
     );

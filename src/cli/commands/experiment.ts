@@ -2,16 +2,19 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { onnxEngine } from "../../engine/onnx/student.ts";
+import type { KnownHashes } from "../../experiment/cell-inputs.ts";
+import type { CellResult } from "../../experiment/cell-result.ts";
 import { cellProcesses } from "../../experiment/child.ts";
 import { type ExperimentEstimate, estimateExperiment } from "../../experiment/estimate.ts";
-import type { ExperimentFigures } from "../../experiment/figures.ts";
-import { gridCells } from "../../experiment/grid.ts";
+import { accuracyError, type ExperimentFigures, errorNote, progressText } from "../../experiment/figures.ts";
+import { finishedCells } from "../../experiment/finished-cells.ts";
+import { type Cell, gridCells } from "../../experiment/grid.ts";
 import { type CellEnd, runCells } from "../../experiment/run-cells.ts";
-import { summarize } from "../../experiment/summary.ts";
+import { type SummaryRow, summarize } from "../../experiment/summary.ts";
 import { writeExperiment } from "../../experiment/write.ts";
-import { experimentSchema } from "../../pipeline/config/experiment.ts";
+import { type Experiment, experimentSchema } from "../../pipeline/config/experiment.ts";
 import { loadRecipe } from "../../pipeline/config/load.ts";
+import { engineOf } from "../../pipeline/engine.ts";
 import { exitCodes, inputError, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { formatCount, formatPercent, formatSeconds } from "../terminal/format.ts";
@@ -20,16 +23,25 @@ import type { Reporter } from "../terminal/reporter.ts";
 import { tableLines } from "../terminal/table.ts";
 import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
-import { addOutputOptions, collect, type OutputOptions, wholeNumber } from "./options.ts";
+import {
+  addEngineOptions,
+  addOutputOptions,
+  collect,
+  type EngineOptions,
+  engineOverrides,
+  engineWords,
+  type OutputOptions,
+  wholeNumber,
+} from "./options.ts";
+import { ofRecipe } from "./recipe-errors.ts";
 
-interface ExperimentOptions extends OutputOptions {
+interface ExperimentOptions extends OutputOptions, EngineOptions {
   out?: string;
   parallel?: number;
-  threads?: number;
   seeds?: string;
   tasks?: string;
-  only: string[];
-  set: string[];
+  only?: string[];
+  set?: string[];
   tensorboard?: boolean;
   dryRun?: boolean;
 }
@@ -41,14 +53,18 @@ export function registerExperiment(program: Command, io: CliIo): void {
     .argument("<recipe>", "recipe file, or the name of a shipped one")
     .option("--out <folder>", "folder of all runs and the table (default: runs/<recipe>)")
     .option("--parallel <number>", "runs side by side (default: one for each two cores)", wholeNumber(1, 256))
-    .option("--threads <number>", "threads of all runs together; 0: all cores", wholeNumber(0, 1024), 0)
+    .option(
+      "--threads <number>",
+      "threads of all runs together; 0: all logical cores (default: the recipe's)",
+      wholeNumber(0, 1024),
+    )
     .option("--seeds <list>", "seeds in place of the recipe's, e.g. 1,2,3")
     .option("--tasks <list>", "short for --only task=…")
-    .option("--only <axis=values>", "only these values of an axis, e.g. M=2,4 (repeatable)", collect, [])
-    .option("--set <key=value>", "change one value of the recipe in every run (repeatable)", collect, [])
+    .option("--only <axis=values>", "only these values of an axis, e.g. M=2,4 (repeatable)", collect)
+    .option("--set <key=value>", "change one value of the recipe in every run (repeatable)", collect)
     .option("--tensorboard", "also write every run's metrics as TensorBoard event files")
     .option("--dry-run", "say which runs there are and what they would take; train nothing");
-  addOutputOptions(command)
+  addOutputOptions(addEngineOptions(command))
     .addHelpText(
       "after",
       `
@@ -57,15 +73,20 @@ Examples:
   $ skipthink experiment study --tasks coin_flip --seeds 1,2 --parallel 2
   $ tensorboard --logdir runs/study/cells
 
-Run it again to go on: finished runs are not run again, and a failed one loses none of the others.`,
+Run it again to go on: finished runs are not run again, and a failed one loses none of the others.
+--tasks, --seeds and --only say what is run; the tables show every finished run of the grid in the folder.`,
     )
     .action((recipe: string, options: ExperimentOptions) => runExperiment(recipe, options, io));
 }
 
 async function runExperiment(path: string, options: ExperimentOptions, io: CliIo): Promise<void> {
   const load = { environment: io.environment };
-  const overrides = [...options.set, ...(options.tensorboard ? ["report.tensorboard=true"] : [])];
-  const { recipe } = await loadRecipe(path, overrides, load);
+  const overrides = [
+    ...engineOverrides(options),
+    ...(options.set ?? []),
+    ...(options.tensorboard ? ["report.tensorboard=true"] : []),
+  ];
+  const { recipe, source } = await loadRecipe(path, overrides, load);
   const experiment = recipe.experiment ?? experimentSchema.parse({ seeds: [recipe.seed] });
   const cells = gridCells(experiment, {
     overrides,
@@ -77,13 +98,18 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
     .replace(/[^\p{L}\p{N}_.-]+/gu, "-");
   const out = options.out ?? join("runs", label);
   const folder = join(out, "cells");
-  const cores = options.threads || recipe.threads || availableParallelism();
+  const cores = (options.threads ?? recipe.threads) || availableParallelism();
   const parallel = Math.min(cells.length, options.parallel ?? Math.max(1, Math.floor(cores / 2)));
   const threads = Math.max(1, Math.floor(cores / parallel));
   const reporter = reporterOf(io, options.quiet ?? false);
   if (options.dryRun) {
     const where = { recipe: path, folder, parallel, threads, load };
-    const estimate = await estimateExperiment(cells, onnxEngine, reporter, where);
+    const engine = engineOf({ ...recipe, threads });
+    const estimate = await estimateExperiment(cells, engine, reporter, where)
+      .catch(async (error: unknown) => {
+        throw await ofRecipe(error, { recipe, source, overrides, environment: io.environment });
+      })
+      .finally(() => engine.close());
     reporter.finish();
     if (options.json) printJson(io, { dryRun: true, out, parallel, threads, ...estimate });
     else printEstimate(estimate, parallel, threads, io);
@@ -91,6 +117,7 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
   }
 
   const command = commandLine(words(path, options, out));
+  const known: KnownHashes = new Map();
   reporter.note(`${cells.length} runs, ${parallel} side by side with ${threads} threads each, in ${out}`);
   const processes = cellProcesses(path, threads);
   const interrupt = installInterruptHandler({
@@ -106,29 +133,41 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
       parallel,
       start: processes.start,
       load,
+      known,
       stopRequested: interrupt.stopRequested,
       onEnd: (end, done, total) => reportEnd(end, done, total, reporter),
     });
+    const grid = await finishedCells(experiment, cells, outcome, {
+      recipe: path,
+      folder,
+      load,
+      overrides,
+      known,
+    });
+    for (const note of grid.notes) reporter.note(note);
     const figures: ExperimentFigures = {
       name: recipe.name,
-      command,
+      command: commandLine(wholeWords(path, options, out, { experiment, cells, results: grid.results })),
       createdAt: new Date().toISOString(),
       versions: versions(),
       student: recipe.student.model ?? "random weights",
       parallel,
-      cells: cells.length,
-      summary: summarize(outcome.results, experiment.compare),
+      cells: grid.results.length + grid.unfinished.length,
+      unfinished: grid.unfinished,
+      summary: summarize(grid.results, experiment.compare),
       failures: outcome.failures,
     };
     const files = await writeExperiment(out, figures);
     printTable(figures, io);
+    if (figures.unfinished.length > 0) reporter.note(progressText(figures));
     if (options.json) {
       const failures = outcome.failures.map(({ cell, message }) => ({ cell: cell.id, message }));
-      printJson(io, { out, files, ...figures.summary, failures });
+      const { unfinished } = figures;
+      printJson(io, { out, files, cells: figures.cells, unfinished, ...figures.summary, failures });
     } else io.stdout.write(`table   ${files.table}\nreport  ${files.page}\n`);
     if (outcome.interrupted)
       throw new SkipthinkError(
-        `stopped after ${outcome.results.length} of ${cells.length} runs; the table holds those`,
+        `stopped after ${outcome.results.length} of ${cells.length} runs; the table holds all that are finished`,
         { exitCode: exitCodes.interrupted, remedy: `Go on with: ${command}` },
       );
     if (outcome.failures.length > 0)
@@ -165,13 +204,17 @@ function printTable({ summary }: ExperimentFigures, io: CliIo): void {
     row.method,
     row.budget,
     String(row.seeds.length),
-    formatPercent(row.accuracy.mean) +
-      (row.accuracy.standardError === undefined ? "" : ` ± ${(100 * row.accuracy.standardError).toFixed(1)}`),
+    accuracyText(row),
     row.meanGeneratedTokens.mean.toFixed(1),
     row.secondsPerProblem.mean.toFixed(3),
     row.speedUp === undefined ? "–" : `${row.speedUp.mean.toFixed(2)}×`,
   ]);
-  if (rows.length > 0) io.stderr.write(`${tableLines(columns, rows).join("\n")}\n`);
+  if (rows.length > 0) io.stderr.write(`${tableLines(columns, rows).join("\n")}\n${errorNote(summary)}\n`);
+}
+
+function accuracyText(row: SummaryRow): string {
+  const { error, mark } = accuracyError(row);
+  return `${formatPercent(row.accuracy.mean)} ± ${(100 * error).toFixed(1)}${mark}`;
 }
 
 function printEstimate(estimate: ExperimentEstimate, parallel: number, threads: number, io: CliIo): void {
@@ -203,7 +246,7 @@ function printEstimate(estimate: ExperimentEstimate, parallel: number, threads: 
   );
 }
 
-function onlyOf({ only, tasks }: ExperimentOptions): Record<string, string[]> {
+function onlyOf({ only = [], tasks }: ExperimentOptions): Record<string, string[]> {
   const all = [...only, ...(tasks === undefined ? [] : [`task=${tasks}`])];
   return Object.fromEntries(
     all.map((text) => {
@@ -235,6 +278,21 @@ function seedsOf(text: string): number[] {
   });
 }
 
+/** The command that makes all that the tables show: the selection as it was given, or the whole grid where they show more. */
+function wholeWords(
+  recipe: string,
+  options: ExperimentOptions,
+  out: string,
+  grid: { experiment: Experiment; cells: readonly Cell[]; results: readonly CellResult[] },
+): string[] {
+  const selected = new Set(grid.cells.map(({ id }) => id));
+  if (grid.results.every(({ cell }) => selected.has(cell.id))) return words(recipe, options, out);
+  const { seeds: _seeds, tasks: _tasks, ...others } = options;
+  const seeds = new Set([...grid.experiment.seeds, ...grid.results.map(({ cell }) => cell.seed)]);
+  const more = seeds.size > new Set(grid.experiment.seeds).size ? { seeds: [...seeds].join(",") } : {};
+  return words(recipe, { ...others, ...more, only: [] }, out);
+}
+
 function words(recipe: string, options: ExperimentOptions, out: string): string[] {
   const given = (name: string, value: string | number | undefined): string[] =>
     value === undefined ? [] : [name, String(value)];
@@ -242,11 +300,11 @@ function words(recipe: string, options: ExperimentOptions, out: string): string[
     "experiment",
     recipe,
     ...given("--parallel", options.parallel),
-    ...given("--threads", options.threads || undefined),
+    ...engineWords(options),
     ...given("--seeds", options.seeds),
     ...given("--tasks", options.tasks),
-    ...options.only.flatMap((one) => ["--only", one]),
-    ...options.set.flatMap((one) => ["--set", one]),
+    ...(options.only ?? []).flatMap((one) => ["--only", one]),
+    ...(options.set ?? []).flatMap((one) => ["--set", one]),
     ...(options.tensorboard ? ["--tensorboard"] : []),
     "--out",
     out,

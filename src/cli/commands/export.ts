@@ -5,7 +5,7 @@ import { loadModel } from "../../engine/onnx/load.ts";
 import type { MethodName } from "../../method/baselines/plan.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { methodOf, type OutputOptions } from "./options.ts";
-import { studentFolder } from "./student-folder.ts";
+import { studentArgument, studentFolder } from "./student-folder.ts";
 
 interface ExportOptions extends OutputOptions {
   format: "onnx";
@@ -17,7 +17,7 @@ export function registerExport(program: Command, io: CliIo): void {
   program
     .command("export")
     .description("write a student as an ONNX model with a key-value cache (transformers.js, onnxruntime)")
-    .argument("<student>", "model folder in Hugging Face layout, or a run folder with --method")
+    .argument("<student>", studentArgument)
     .requiredOption("--out <folder>", "folder to write: config and tokenizer, and onnx/model.onnx")
     .addOption(new Option("--format <format>", "what to write").choices(["onnx"]).default("onnx"))
     .option("--method <name>", "student of a run folder", methodOf)

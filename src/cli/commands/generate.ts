@@ -1,4 +1,5 @@
 /** `skipthink generate`: a trained student answers one question, its steps one per line as they come. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
@@ -18,8 +19,8 @@ import { answerKinds } from "../../tasks/problem.ts";
 import { inputError } from "../../util/errors.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { stripControlCharacters } from "../terminal/sanitize.ts";
-import { addOutputOptions, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
-import { studentFolder } from "./student-folder.ts";
+import { addOutputOptions, addThreadsOption, methodOf, type OutputOptions, wholeNumber } from "./options.ts";
+import { studentArgument, studentFolder } from "./student-folder.ts";
 import { LineWriter } from "./text-stream.ts";
 
 interface GenerateOptions extends OutputOptions {
@@ -33,7 +34,7 @@ interface GenerateOptions extends OutputOptions {
 
 /** skipthink.json of a trained student. */
 const cardSchema = z.object({
-  method: z.enum(methodNames),
+  method: z.enum(methodNames).optional(),
   usesMarkers: z.boolean(),
   prefix: z.literal("label").optional(),
   chunks: z.int().min(0).max(64),
@@ -43,19 +44,27 @@ const cardSchema = z.object({
 });
 type Card = z.infer<typeof cardSchema>;
 
+/** A model that no run has trained is asked without marker and prefix, as `serve` does. */
+const plainCard: Card = {
+  usesMarkers: false,
+  chunks: 0,
+  answerKind: "text",
+  caseSensitive: true,
+  maxNewTokens: 256,
+};
+
 export function registerGenerate(program: Command, io: CliIo): void {
   const command = program
     .command("generate")
     .description("let a trained student answer a question; its tokens are printed as they come")
-    .argument("<student>", "model folder that a run has written, or a run folder with --method")
+    .argument("<student>", studentArgument)
     .argument("<question>", 'the question; "-" reads it from standard input')
     .option("--method <name>", "student of a run folder", methodOf)
     .option("--staged", "chunk after chunk, each under its marker (chunk-wise students)")
     .option("--max-new-tokens <number>", "longest text (default: the recipe's)", wholeNumber(1, 131_072))
     .option("--temperature <number>", "0 takes the likeliest token; above, tokens are drawn", temperature, 0)
-    .option("--seed <number>", "seed of the draws", wholeNumber(0, 0xffff_ffff), 1)
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024), 0);
-  addOutputOptions(command)
+    .option("--seed <number>", "seed of the draws", wholeNumber(0, 0xffff_ffff), 1);
+  addOutputOptions(addThreadsOption(command, 0))
     .addHelpText(
       "after",
       `
@@ -69,7 +78,7 @@ Examples:
       const card = await readCard(folder);
       if (options.staged && card.chunks === 0) {
         throw inputError(
-          `a student trained as ${card.method} knows no chunks`,
+          `${card.method === undefined ? "a model that no run has trained" : `a student trained as ${card.method}`} knows no chunks`,
           { file: folder, key: "--staged" },
           "Leave --staged out, or take a student of cwt-ac or cwt-sbc.",
         );
@@ -119,7 +128,7 @@ async function answer(asked: Asked, options: GenerateOptions, io: CliIo): Promis
     const kind = options.staged ? "chunks" : "steps";
     printJson(io, {
       student: asked.folder,
-      method: card.method,
+      method: card.method ?? null,
       question,
       text,
       [kind]: parts,
@@ -244,8 +253,9 @@ async function readCard(folder: string): Promise<Card> {
   const file = join(folder, "skipthink.json");
   const text = await readTextIfThere(file);
   if (text !== undefined) return checkJson(parseJson(text, file), cardSchema, file);
+  if (existsSync(join(folder, "config.json"))) return plainCard;
   throw inputError(
-    "that folder holds no student that skipthink has trained: skipthink.json is missing",
+    "that folder holds no model: it has neither skipthink.json nor config.json",
     { file: folder },
     "Give a folder such as runs/demo-1/students/stt.",
   );

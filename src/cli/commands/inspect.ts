@@ -13,7 +13,13 @@ import { type CliIo, printJson } from "../io.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { withExistingRun } from "./existing-run.ts";
-import { addOutputOptions, type OutputOptions, wholeNumber } from "./options.ts";
+import {
+  addOutputOptions,
+  addThreadsOption,
+  engineWords,
+  type OutputOptions,
+  wholeNumber,
+} from "./options.ts";
 
 interface InspectOptions extends OutputOptions {
   rationales: number;
@@ -52,9 +58,8 @@ export function registerInspect(program: Command, io: CliIo): void {
       "--seed <number>",
       "what is drawn: rationales, tokens, directions (default: the run's)",
       wholeNumber(0, 0xffff_ffff),
-    )
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024));
-  addOutputOptions(command)
+    );
+  addOutputOptions(addThreadsOption(command, "the run's"))
     .addHelpText(
       "after",
       `
@@ -65,10 +70,8 @@ Example:
   $ skipthink inspect runs/demo-1 --rationales 100`,
     )
     .action(async (run: string, options: InspectOptions) => {
-      await withExistingRun(run, words(run, options), options, io, async ({ context: made, reporter }) => {
-        const { threads } = options;
-        const recipe = { ...made.recipe, ...(threads === undefined ? {} : { threads }) };
-        const context = { ...made, recipe };
+      await withExistingRun(run, words(run, options), options, io, async ({ context, reporter }) => {
+        const { recipe } = context;
         const outcome = await runPipeline(context, { methods: withPrerequisites(recipe.methods) });
         const settings: InspectSettings = {
           ...defaultSettings,
@@ -161,7 +164,7 @@ function words(run: string, options: InspectOptions): string[] {
       : ["--max-scored-tokens", `${options.maxScoredTokens}`]),
     ...(options.hideAnswerStep ? ["--hide-answer-step"] : []),
     ...(options.seed === undefined ? [] : ["--seed", `${options.seed}`]),
-    ...(options.threads === undefined ? [] : ["--threads", `${options.threads}`]),
+    ...engineWords(options),
   ];
 }
 

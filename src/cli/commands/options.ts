@@ -10,12 +10,12 @@ export interface OutputOptions {
 }
 
 export interface RecipeOptions {
-  set: string[];
+  set?: string[];
   seed?: number;
   threads?: number;
 }
 
-export interface RunOptions extends OutputOptions, RecipeOptions {
+export interface RunOptions extends OutputOptions, RecipeOptions, EngineOptions {
   out?: string;
   resume?: boolean;
   dryRun?: boolean;
@@ -28,15 +28,27 @@ export function addOutputOptions(command: Command): Command {
 }
 
 export function addRecipeOptions(command: Command): Command {
-  return command
+  command
     .option(
       "--set <key=value>",
       "change one value of the recipe, e.g. train.budget.amount=3 (repeatable)",
       collect,
-      [],
     )
-    .option("--seed <number>", "seed of every random stream", wholeNumber(0, 0xffff_ffff))
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024));
+    .option(
+      "--seed <number>",
+      "seed of every random stream (default: the recipe's)",
+      wholeNumber(0, 0xffff_ffff),
+    );
+  return addThreadsOption(command, "the recipe's");
+}
+
+/** @param standard what holds without it */
+export function addThreadsOption(command: Command, standard: "the recipe's" | "the run's" | 0): Command {
+  // The engine counts the processors that the system lists, so two for a core with two threads.
+  const text = "threads of the engine; 0: all logical cores";
+  const parse = wholeNumber(0, 1024);
+  if (standard === 0) return command.option("--threads <number>", text, parse, 0);
+  return command.option("--threads <number>", `${text} (default: ${standard})`, parse);
 }
 
 export function addRunOptions(command: Command): Command {
@@ -49,18 +61,27 @@ export function addRunOptions(command: Command): Command {
   return addOutputOptions(command);
 }
 
-/** Recipe overrides in the order in which they hold: `first`, then --seed and --threads, then --set. */
-export function overridesOf(options: RecipeOptions, first: readonly string[] = []): string[] {
+/** Recipe overrides in the order in which they hold: `first`, then --seed and the engine's options, then --set. */
+export function overridesOf(options: RecipeOptions & EngineOptions, first: readonly string[] = []): string[] {
   return [
     ...first,
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
     ...(options.threads === undefined ? [] : [`threads=${options.threads}`]),
-    ...options.set,
+    ...engineOverrides(options),
+    ...(options.set ?? []),
+  ];
+}
+
+/** `--engine` and `--processes` as overrides of a recipe. */
+export function engineOverrides({ engine, processes }: EngineOptions): string[] {
+  return [
+    ...(engine === undefined ? [] : [`engine=${engine}`]),
+    ...(processes === undefined ? [] : [`torch.processes=${processes}`]),
   ];
 }
 
 /** A repeatable option. */
-export function collect(value: string, earlier: readonly string[]): string[] {
+export function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
 
@@ -72,10 +93,11 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
-/** `--engine` and what goes with it, on a run that is there. */
+/** How an engine computes, in place of what the recipe says. */
 export interface EngineOptions {
   engine?: Recipe["engine"];
   processes?: number;
+  threads?: number;
   /** Arguments after `--`. */
   torchrun?: readonly string[];
 }
@@ -89,19 +111,29 @@ export function addEngineOptions(command: Command): Command {
 }
 
 /** The recipe with the engine that the command line names. */
-export function withEngine(recipe: Recipe, { engine, processes }: EngineOptions): Recipe {
+export function withEngine(recipe: Recipe, { engine, processes, threads }: EngineOptions): Recipe {
   return {
     ...recipe,
     engine: engine ?? recipe.engine,
+    threads: threads ?? recipe.threads,
     torch: { ...recipe.torch, processes: processes ?? recipe.torch.processes },
   };
+}
+
+/** These options as they stand on a command line. */
+export function engineWords({ engine, processes, threads }: EngineOptions): string[] {
+  return [
+    ...(engine === undefined ? [] : ["--engine", engine]),
+    ...(processes === undefined ? [] : ["--processes", String(processes)]),
+    ...(threads === undefined ? [] : ["--threads", String(threads)]),
+  ];
 }
 
 /** `--method`, repeatable. */
 export function addMethodOption(command: Command, purpose: string): Command {
   return command.option(
     "--method <name>",
-    `${purpose}: ${methodNames.join(", ")} (repeatable)`,
+    `${purpose}, one of ${methodNames.join(", ")}; repeatable (default: the recipe's)`,
     collectMethod,
   );
 }

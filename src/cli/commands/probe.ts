@@ -3,17 +3,18 @@ import type { Command } from "commander";
 import { runPipeline } from "../../pipeline/run.ts";
 import { type CliIo, printJson } from "../io.ts";
 import { withExistingRun } from "./existing-run.ts";
-import { addOutputOptions, type OutputOptions } from "./options.ts";
+import { addOutputOptions, addThreadsOption, engineWords, type OutputOptions } from "./options.ts";
 
 export function registerProbe(program: Command, io: CliIo): void {
   const command = program
     .command("probe")
     .description("find the chunks that a run's chunk-wise student can spare (trained and chunked if need be)")
     .argument("<run>", "run folder");
-  addOutputOptions(command)
+  addOutputOptions(addThreadsOption(command, "the run's"))
     .addHelpText("after", "\nExample:\n  $ skipthink probe runs/demo-1 --json")
-    .action(async (run: string, options: OutputOptions) => {
-      await withExistingRun(run, ["probe", run], options, io, async ({ context, reporter }) => {
+    .action(async (run: string, options: OutputOptions & { threads?: number }) => {
+      const words = ["probe", run, ...engineWords(options)];
+      await withExistingRun(run, words, options, io, async ({ context, reporter }) => {
         const { probed } = await runPipeline(context, { methods: ["cwt-sbc"], until: "probe" });
         const { folder } = context;
         const file = folder.file("skips.jsonl");

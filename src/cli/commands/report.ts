@@ -4,7 +4,7 @@ import { runPipeline } from "../../pipeline/run.ts";
 import { reportStage } from "../../pipeline/stages/report.ts";
 import type { CliIo } from "../io.ts";
 import { withExistingRun } from "./existing-run.ts";
-import { addOutputOptions, type OutputOptions } from "./options.ts";
+import { addOutputOptions, addThreadsOption, engineWords, type OutputOptions } from "./options.ts";
 import { printSummary } from "./run-recipe.ts";
 
 export function registerReport(program: Command, io: CliIo): void {
@@ -12,18 +12,13 @@ export function registerReport(program: Command, io: CliIo): void {
     .command("report")
     .description("write a run's report anew (stages that are missing are run)")
     .argument("<run>", "run folder");
-  addOutputOptions(command)
+  addOutputOptions(addThreadsOption(command, "the run's"))
     .addHelpText("after", "\nExample:\n  $ skipthink report runs/demo-1")
-    .action(async (run: string, options: OutputOptions) => {
-      await withExistingRun(
-        run,
-        ["report", run],
-        options,
-        io,
-        async ({ context, reporter, command: made }) => {
-          const summary = await reportStage(context, await runPipeline(context), made);
-          printSummary(summary, context.folder.path, options, reporter, io);
-        },
-      );
+    .action(async (run: string, options: OutputOptions & { threads?: number }) => {
+      const words = ["report", run, ...engineWords(options)];
+      await withExistingRun(run, words, options, io, async ({ context, reporter, command: made }) => {
+        const summary = await reportStage(context, await runPipeline(context), made);
+        printSummary(summary, context.folder.path, options, reporter, io);
+      });
     });
 }

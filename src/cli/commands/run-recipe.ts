@@ -14,8 +14,9 @@ import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
-import type { RunOptions } from "./options.ts";
+import { engineWords, type RunOptions } from "./options.ts";
 import { printEstimate } from "./print-estimate.ts";
+import { ofRecipe, withPlace } from "./recipe-errors.ts";
 import { readResult } from "./verdict.ts";
 
 export interface RecipeRun {
@@ -32,7 +33,9 @@ export interface RecipeRun {
 /** @throws SkipthinkError for everything that a person can mend, interruption (exit 130) included */
 export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   const { options } = run;
-  const { recipe, source } = await loadRecipe(run.recipe, run.overrides, { environment: io.environment });
+  const { environment } = io;
+  const { overrides } = run;
+  const { recipe, source } = await loadRecipe(run.recipe, overrides, { environment });
   const engine = engineOf(recipe);
   const reporter = reporterOf(io, options.quiet ?? false);
   const interrupt = installInterruptHandler({
@@ -68,7 +71,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   } catch (error) {
     // The progress line stays above the error.
     reporter.finish();
-    throw error;
+    throw await ofRecipe(error, { recipe, source, overrides, environment });
   } finally {
     interrupt.uninstall();
     await engine.close();
@@ -95,12 +98,7 @@ export async function resumable<T>(command: string, work: () => Promise<T>): Pro
     return await work();
   } catch (error) {
     if (!(error instanceof SkipthinkError) || error.exitCode !== exitCodes.interrupted) throw error;
-    throw new SkipthinkError(error.message, {
-      exitCode: exitCodes.interrupted,
-      place: error.place,
-      remedy: `Go on with: ${command}`,
-      cause: error,
-    });
+    throw withPlace(error, error.place, `Go on with: ${command}`);
   }
 }
 
@@ -112,10 +110,10 @@ function defaultFolder(label: string, resume: boolean): string {
   return folder(resume && n > 1 ? n - 1 : n);
 }
 
-function settingWords({ set, seed, threads }: RunOptions): string[] {
+function settingWords(options: RunOptions): string[] {
   return [
-    ...(seed === undefined ? [] : ["--seed", String(seed)]),
-    ...(threads === undefined ? [] : ["--threads", String(threads)]),
-    ...set.flatMap((one) => ["--set", one]),
+    ...(options.seed === undefined ? [] : ["--seed", String(options.seed)]),
+    ...engineWords(options),
+    ...(options.set ?? []).flatMap((one) => ["--set", one]),
   ];
 }

@@ -1,15 +1,13 @@
 /** `skipthink serve`: a student behind an OpenAI-compatible address, until Ctrl-C. */
-import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
-import { resolveModelFolder } from "../../pipeline/stages/student.ts";
 import { openServedStudent } from "../../serve/served-student.ts";
 import { startServer } from "../../serve/server.ts";
-import { inputError } from "../../util/errors.ts";
 import { type CliIo, reporterOf } from "../io.ts";
 import { toOneLine } from "../terminal/sanitize.ts";
-import { methodOf, wholeNumber } from "./options.ts";
+import { addThreadsOption, methodOf, wholeNumber } from "./options.ts";
+import { studentArgument, studentFolder } from "./student-folder.ts";
 
 interface ServeCommandOptions {
   method?: MethodName;
@@ -23,18 +21,18 @@ interface ServeCommandOptions {
 }
 
 export function registerServe(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command("serve")
     .description("answer OpenAI-compatible requests with a student")
-    .argument("<student>", 'model folder, a run folder with --method, or "builtin:base"')
+    .argument("<student>", studentArgument)
     .option("--method <name>", `student of a run folder: ${methodNames.join(", ")}`, methodOf)
     .option("--host <address>", "address to listen on", hostOf, "127.0.0.1")
     .option("--port <number>", "port; 0 takes a free one", wholeNumber(0, 65_535), 8080)
     .option("--allow-host <name>", "answer under this host name, too (repeatable)", collectHosts, [])
     .option("--name <name>", "model name that clients see (default: the folder's)")
     .option("--max-batch <number>", "greedy requests decoded together", wholeNumber(1, 1024), 16)
-    .option("--threads <number>", "threads of the engine; 0: all cores", wholeNumber(0, 1024), 0)
-    .option("--quiet", "print warnings and errors only")
+    .option("--quiet", "print warnings and errors only");
+  addThreadsOption(command, 0)
     .addHelpText(
       "after",
       `
@@ -48,7 +46,7 @@ addresses only where everyone may ask. Listening on this machine alone, the serv
 names; a tunnel or proxy that hands on its own name needs --allow-host.`,
     )
     .action(async (path: string, options: ServeCommandOptions) => {
-      const folder = await folderOf(path, options.method);
+      const folder = await studentFolder(path, options.method);
       const reporter = reporterOf(io, options.quiet ?? false);
       const served = await openServedStudent(folder, { threads: options.threads });
       try {
@@ -73,24 +71,6 @@ names; a tunnel or proxy that hands on its own name needs --allow-host.`,
         await served.student.close();
       }
     });
-}
-
-async function folderOf(path: string, method: MethodName | undefined): Promise<string> {
-  if (method === undefined) {
-    if (!existsSync(join(path, "run.json"))) return await resolveModelFolder(path);
-    throw inputError(
-      "that is a run folder with several students",
-      { file: path },
-      "Choose one with --method.",
-    );
-  }
-  const folder = join(path, "students", method);
-  if (existsSync(join(folder, "config.json"))) return folder;
-  throw inputError(
-    `that folder has no student of ${method}`,
-    { file: path },
-    "Give a run folder in which it is trained.",
-  );
 }
 
 function hostOf(text: string): string {

@@ -1,8 +1,15 @@
 /** `skipthink tasks`: the reasoning benchmarks, from their authors' files to questions for a teacher and a test set. */
 import { join } from "node:path";
-import { Argument, type Command } from "commander";
+import type { Command } from "commander";
 import { readBenchmark, writeBenchmark } from "../../tasks/benchmarks/prepare.ts";
-import { type BenchmarkName, benchmarkNames, benchmarkSources } from "../../tasks/benchmarks/sources.ts";
+import {
+  type BenchmarkName,
+  benchmarkNames,
+  benchmarkSources,
+  isBenchmark,
+} from "../../tasks/benchmarks/sources.ts";
+import { inputError } from "../../util/errors.ts";
+import { nearest } from "../../util/nearest.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { refuseOwnInput } from "./own-input.ts";
 
@@ -31,7 +38,7 @@ export function registerTasks(program: Command, io: CliIo): void {
     .description(
       "read a benchmark's original files and write train.jsonl and test.jsonl in the published split",
     )
-    .addArgument(new Argument("<task>", "benchmark").choices(benchmarkNames))
+    .argument("<task>", `benchmark: ${benchmarkNames.join(", ")}`)
     .option("--from <folder>", "folder with the original files (tasks ls has their names)", "benchmarks")
     .option("--out <folder>", "folder of the two files (default: <from>/<task>/prepared)")
     .option("--json", "print one JSON object on stdout")
@@ -44,7 +51,8 @@ Example:
       --set prompt.form=twoStage --model MODEL --out benchmarks/svamp/teacher
   $ SKIPTHINK_BENCHMARKS=$PWD/benchmarks skipthink distill tasks/svamp`,
     )
-    .action(async (name: BenchmarkName, options: { from: string; out?: string; json?: boolean }) => {
+    .action(async (task: string, options: { from: string; out?: string; json?: boolean }) => {
+      const name = benchmarkOf(task);
       const out = options.out ?? join(options.from, name, "prepared");
       await refuseOwnInput(
         Object.values(benchmarkSources[name].files).map((file) => join(options.from, file)),
@@ -62,4 +70,11 @@ Example:
           `${paths.train}  ${counts.train} questions\n${paths.test}  ${counts.test} questions\n`,
         );
     });
+}
+
+function benchmarkOf(task: string): BenchmarkName {
+  if (isBenchmark(task)) return task;
+  const meant = nearest(task, benchmarkNames);
+  const hint = meant === undefined ? "" : `Did you mean "${meant}"? `;
+  throw inputError(`no benchmark is named "${task}"`, {}, `${hint}Benchmarks: ${benchmarkNames.join(", ")}.`);
 }

@@ -11,7 +11,9 @@ import {
   addEngineOptions,
   addMethodOption,
   addOutputOptions,
+  addThreadsOption,
   type EngineOptions,
+  engineWords,
   type OutputOptions,
 } from "./options.ts";
 
@@ -27,7 +29,7 @@ export function registerTrain(program: Command, io: CliIo): void {
     .argument("<run>", "run folder")
     .argument("[torchrun...]", "after --: arguments for torchrun (torch engine)");
   addOutputOptions(
-    addEngineOptions(addMethodOption(command, "method to train; default: the recipe's")).option(
+    addThreadsOption(addEngineOptions(addMethodOption(command, "method to train")), "the run's").option(
       "--job-only <folder>",
       "train nothing: write the training of one method as a job for torchrun -m skipthink_torch",
     ),
@@ -46,8 +48,7 @@ Examples:
         "train",
         run,
         ...(options.method ?? []).flatMap((name) => ["--method", name]),
-        ...(options.engine === undefined ? [] : ["--engine", options.engine]),
-        ...(options.processes === undefined ? [] : ["--processes", String(options.processes)]),
+        ...engineWords(options),
         ...(torchrun.length === 0 ? [] : ["--", ...torchrun]),
       ];
       if (options.jobOnly !== undefined) {

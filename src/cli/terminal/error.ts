@@ -1,4 +1,5 @@
 /** Prints what went wrong, where, and what to do; the exit code follows from it. */
+import { overridePlace } from "../../pipeline/config/overrides.ts";
 import { type ExitCode, exitCodes, SkipthinkError } from "../../util/errors.ts";
 import { helpFor } from "../../util/system-errors.ts";
 import { stripControlCharacters, toOneLine } from "./sanitize.ts";
@@ -23,13 +24,23 @@ export function reportError(error: unknown, options: ReportErrorOptions = {}): E
   }
   const colors = colorsFor(options.color ?? wantsColor(stream, environment));
   const lines = [`${colors.red("error:")} ${stripControlCharacters(message).replaceAll("\n", "\n  ")}`];
-  const where = [place.file, place.line].filter((part) => part !== undefined).join(":");
-  const key = place.key === undefined ? "" : `(${place.key})`;
-  if (where !== "" || key !== "") lines.push(`  at ${toOneLine([where, key].filter(Boolean).join(" "))}`);
+  const where = whereText(place);
+  if (where !== "") lines.push(`  ${toOneLine(where)}`);
   if (remedy !== undefined) lines.push(`  ${colors.cyan("fix:")} ${toOneLine(remedy)}`);
   if (stack !== undefined && environment.SKIPTHINK_DEBUG === "1") lines.push(stripControlCharacters(stack));
   stream.write(`${lines.join("\n")}\n`);
   return exitCode;
+}
+
+/** "at my.yaml:3 (seed)", or "on the command line (--seeds)". */
+function whereText({ file, line, key }: SkipthinkError["place"]): string {
+  const isOption = file === undefined && key?.startsWith("--");
+  if (file === undefined && !isOption) return key === undefined ? "" : `at ${key}`;
+  const place =
+    isOption || file === overridePlace
+      ? "on the command line"
+      : `at ${[file, line].filter((part) => part !== undefined).join(":")}`;
+  return key === undefined ? place : `${place} (${key})`;
 }
 
 interface Explanation {

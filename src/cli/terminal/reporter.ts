@@ -8,7 +8,7 @@ import { createHumanOutput } from "./human-output.ts";
 import { type ProgressUpdate, SpeedMeter } from "./progress.ts";
 import { type TerminalStream, wantsColor } from "./stream.ts";
 import type { TableColumn } from "./table.ts";
-import { TimeLeft, type WeightedStage } from "./time-left.ts";
+import { type StageWork, TimeLeft, type WeightedStage } from "./time-left.ts";
 
 /** Everything that can be said; with --json, one of these per line. */
 export type ReporterEvent =
@@ -90,7 +90,8 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
 
   let planned: string[] = [];
   let timeLeft = new TimeLeft([]);
-  let current: { title: string; began: number; meter: SpeedMeter } | undefined;
+  /** `from` is the share that was done when the clock of the stage began: above 0 where it was resumed. */
+  let current: { title: string; began: number; from: number; meter: SpeedMeter } | undefined;
   let latest: ProgressUpdate | undefined;
   let latestIsShown = true;
   let shownAt = Number.NEGATIVE_INFINITY;
@@ -100,15 +101,15 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
     return index < 0 ? {} : { index: index + 1, of: planned.length };
   };
 
+  const workOf = ({ title, from, began }: NonNullable<typeof current>): StageWork => {
+    return { title, from, seconds: now() - began };
+  };
+
   const overall = (): { overall?: Overall } => {
     const running =
       current === undefined || latest === undefined
         ? undefined
-        : {
-            title: current.title,
-            share: latest.total > 0 ? latest.done / latest.total : 0,
-            seconds: now() - current.began,
-          };
+        : { ...workOf(current), share: shareOf(latest) };
     const estimate = timeLeft.estimate(running);
     return estimate === undefined
       ? {}
@@ -133,7 +134,7 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
   const endStage = (): void => {
     if (!latestIsShown) showProgress();
     output.settle();
-    if (current !== undefined) timeLeft.finish(current.title, now() - current.began);
+    if (current !== undefined) timeLeft.finish(workOf(current));
     current = undefined;
     latest = undefined;
     shownAt = Number.NEGATIVE_INFINITY;
@@ -147,7 +148,7 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
     stage(title) {
       endStage();
       say({ event: "stage", title, ...numbering(title), ...overall() });
-      current = { title, began: now(), meter: new SpeedMeter() };
+      current = { title, began: now(), from: 0, meter: new SpeedMeter() };
     },
     stageSkipped(title, reason) {
       endStage();
@@ -156,6 +157,11 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
     },
     progress(update) {
       const finishedNow = update.done >= update.total;
+      // The first update says what was there before: work of another process, and no measure of this one's speed.
+      if (current !== undefined && latest === undefined && update.done > 0) {
+        current.from = shareOf(update);
+        current.began = now();
+      }
       const alreadyFinished = latest !== undefined && latest.done >= latest.total;
       latest = { ...update };
       latestIsShown = false;
@@ -179,6 +185,10 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
     },
     finish: endStage,
   };
+}
+
+function shareOf({ done, total }: ProgressUpdate): number {
+  return total > 0 ? Math.min(1, done / total) : 0;
 }
 
 function createJsonOutput(stream: TerminalStream): ReporterOutput {

@@ -6,22 +6,39 @@ export interface WeightedStage {
   weight: number;
 }
 
+/** What this process has done of a stage. */
+export interface StageWork {
+  title: string;
+  /** Share of the stage that was done already, in a run that was resumed; default 0. */
+  from?: number;
+  seconds: number;
+}
+
+/** Less than so many seconds, or so small a share of the run, is no measure of the rest: the first steps build graphs. */
+const leastSeconds = 5;
+const leastShare = 0.004;
+/** The weight of a stage that is next to nothing may be wrong by any factor. */
+const smallStage = 0.01;
+
 /**
- * Stages are finished or skipped in any order. The estimate takes the seconds per weight of what was done so far; skipped
- * stages cost nothing and say nothing about speed.
+ * Stages are finished or skipped in any order. The estimate takes the seconds per weight of what this process has done;
+ * skipped stages cost nothing, and neither they nor what was there before a resume say anything about speed.
  */
 export class TimeLeft {
   private readonly weights = new Map<string, number>();
   private doneWeight = 0;
-  private doneSeconds = 0;
+  private readonly measured: { stage: number; weight: number; seconds: number }[] = [];
 
   constructor(stages: readonly WeightedStage[]) {
     for (const { title, weight } of stages) this.weights.set(title, weight);
   }
 
-  finish(title: string, seconds: number): void {
-    this.doneWeight += this.weights.get(title) ?? 0;
-    if (this.weights.delete(title)) this.doneSeconds += seconds;
+  finish({ title, from = 0, seconds }: StageWork): void {
+    const weight = this.weights.get(title);
+    if (weight === undefined) return;
+    this.weights.delete(title);
+    this.doneWeight += weight;
+    this.measured.push({ stage: weight, weight: weight * (1 - from), seconds });
   }
 
   skip(title: string): void {
@@ -29,24 +46,24 @@ export class TimeLeft {
   }
 
   /**
-   * @param running the stage at work, the share of it that is done and its seconds so far
+   * @param running the stage at work, and the share of it that is done
    * @returns share of the work done, in [0, 1], and seconds left; undefined until something can be said
    */
-  estimate(running?: {
-    title: string;
-    share: number;
-    seconds: number;
-  }): { share: number; seconds: number } | undefined {
+  estimate(running?: StageWork & { share: number }): { share: number; seconds: number } | undefined {
     let total = this.doneWeight;
     for (const weight of this.weights.values()) total += weight;
     let done = this.doneWeight;
-    let seconds = this.doneSeconds;
-    const weight = running === undefined ? undefined : this.weights.get(running.title);
-    if (running !== undefined && weight !== undefined && running.share > 0) {
-      done += weight * Math.min(1, running.share);
-      seconds += running.seconds;
+    const measured = [...this.measured];
+    const stage = running === undefined ? undefined : this.weights.get(running.title);
+    if (running !== undefined && stage !== undefined) {
+      const share = Math.min(1, running.share);
+      done += stage * share;
+      measured.push({ stage, weight: stage * (share - (running.from ?? 0)), seconds: running.seconds });
     }
-    if (done <= 0 || seconds <= 0) return undefined;
-    return { share: done / total, seconds: (seconds / done) * (total - done) };
+    const telling = measured.filter((one) => one.weight > 0 && one.stage >= smallStage * total);
+    const weight = telling.reduce((sum, one) => sum + one.weight, 0);
+    const seconds = telling.reduce((sum, one) => sum + one.seconds, 0);
+    if (seconds < leastSeconds || weight <= leastShare * total) return undefined;
+    return { share: done / total, seconds: (seconds / weight) * (total - done) };
   }
 }

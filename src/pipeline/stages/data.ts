@@ -1,5 +1,6 @@
 /** First stage: the problems and rationales of the run, generated or read from the user's files, written as JSONL. */
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { loadDataset } from "../../rationale/dataset.ts";
 import { readRationales, writeRationales } from "../../rationale/rationale.ts";
 import { normalizeGold } from "../../tasks/answers/answers.ts";
@@ -98,7 +99,7 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
       throw inputError(
         "the data file is not there",
         { file: path },
-        missingDataRemedy(recipe.data!.answerKind),
+        missingDataRemedy(path, recipe.data!.answerKind),
       );
     }
     await checkRegularFile(path);
@@ -107,12 +108,12 @@ async function fileHashes({ recipe }: RunContext): Promise<Record<string, string
   return hashes;
 }
 
-/** A benchmark's files are made from those that its authors publish. */
-function missingDataRemedy(answerKind: AnswerKind): string {
+/** A benchmark's files are made from those that its authors publish; files of other names come from elsewhere. */
+function missingDataRemedy(path: string, answerKind: AnswerKind): string {
   const check = "Check data.train, data.dev and data.test in the recipe.";
-  if (!isBenchmark(answerKind)) return check;
+  if (!isBenchmark(answerKind) || !["train.jsonl", "test.jsonl"].includes(basename(path))) return check;
   const { url } = benchmarkSources[answerKind];
-  return `${check} skipthink tasks prepare ${answerKind} makes it from the authors' files (${url}), skipthink teach the rationales.`;
+  return `${check} skipthink tasks prepare ${answerKind} makes train.jsonl and test.jsonl from the authors' files (${url}), skipthink teach the rationales.`;
 }
 
 async function makeData(

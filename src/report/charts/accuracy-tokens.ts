@@ -1,4 +1,7 @@
-/** Accuracy against generated tokens: one labelled marker per method with its Wilson interval, and the chance line. */
+/**
+ * Accuracy against generated tokens: one labelled marker per method with its Wilson interval, and the chance line. Methods
+ * that were also trained with other budgets have a hollow marker for each.
+ */
 import type { MethodResult } from "../data.ts";
 import { clipLabel, escapeHtml, type Html } from "../html.ts";
 import { decimal, percent } from "../numbers.ts";
@@ -6,9 +9,19 @@ import type { MethodLook } from "../palette.ts";
 import { axes, type Box, bothSizes, narrowBox, px, svg, wideBox } from "./frame.ts";
 import { linearScale } from "./scale.ts";
 
+/** Methods that were trained with another budget than the others; drawn hollow. */
+export interface FurtherBudget {
+  name: string;
+  /** Stands behind the labels of its dots; empty where hollow says enough. */
+  letter: string;
+  methods: Record<string, MethodResult>;
+}
+
 interface Dot {
   look: MethodLook;
   label: string;
+  /** undefined for the first budget's. */
+  budget: string | undefined;
   tokens: number;
   accuracy: number;
   interval: [number, number];
@@ -26,8 +39,31 @@ export function accuracyTokensChart(
   looks: MethodLook[],
   methods: Record<string, MethodResult>,
   chance: number | undefined,
+  further: readonly FurtherBudget[] = [],
 ): Html {
-  const dots: Dot[] = looks.flatMap((look) => {
+  const dots = [
+    ...dotsOf(looks, methods, ""),
+    ...further.flatMap(({ name, letter, methods: own }) => dotsOf(looks, own, letter, name)),
+  ];
+  if (dots.length === 0) return "";
+  const description = `Accuracy against mean generated tokens. ${dots
+    .map(({ look, budget, accuracy, tokens }) => {
+      const name = clipLabel(look.name, 22) + (budget === undefined ? "" : ` (${clipLabel(budget, 60)})`);
+      return `${name}: ${percent(accuracy)} with ${decimal(tokens)} tokens`;
+    })
+    .join("; ")}${chance === undefined ? "" : `; chance: ${percent(chance)}`}.`;
+  return bothSizes((kind) =>
+    draw(kind === "wide" ? wideBox(400) : narrowBox(330), kind, dots, chance, description),
+  );
+}
+
+function dotsOf(
+  looks: MethodLook[],
+  methods: Record<string, MethodResult>,
+  letter: string,
+  budget?: string,
+): Dot[] {
+  return looks.flatMap((look) => {
     const result = Object.hasOwn(methods, look.name) ? methods[look.name] : undefined;
     if (result === undefined) return [];
     const { accuracy, meanGeneratedTokens: tokens } = result;
@@ -37,15 +73,9 @@ export function accuracyTokensChart(
       Number.isFinite(low) ? low : accuracy,
       Number.isFinite(high) ? high : accuracy,
     ];
-    return [{ look, label: clipLabel(look.name, 22), tokens, accuracy, interval }];
+    const label = clipLabel(look.name, 22) + (letter === "" ? "" : ` (${letter})`);
+    return [{ look, label, budget, tokens, accuracy, interval }];
   });
-  if (dots.length === 0) return "";
-  const description = `Accuracy against mean generated tokens. ${dots
-    .map((dot) => `${dot.label}: ${percent(dot.accuracy)} with ${decimal(dot.tokens)} tokens`)
-    .join("; ")}${chance === undefined ? "" : `; chance: ${percent(chance)}`}.`;
-  return bothSizes((kind) =>
-    draw(kind === "wide" ? wideBox(400) : narrowBox(330), kind, dots, chance, description),
-  );
 }
 
 function draw(box: Box, kind: string, dots: Dot[], chance: number | undefined, description: string): Html {
@@ -71,12 +101,13 @@ function draw(box: Box, kind: string, dots: Dot[], chance: number | undefined, d
     );
     taken.push({ left: box.right - 90, right: box.right, top: at - 18, bottom: at + 2 });
   }
-  for (const dot of dots) {
+  // Hollow ones first: they would cover what lies below them.
+  for (const dot of [...dots].sort((a, b) => hollow(b).length - hollow(a).length)) {
     const [cx, cy] = [x.at(dot.tokens), y.at(dot.accuracy)];
     const [low, high] = [y.at(dot.interval[0]), y.at(dot.interval[1])];
     parts.push(
       `<g class="${dot.look.colour}"><path class="error" d="M${px(cx)} ${px(high)}V${px(low)}M${px(cx - 4)} ${px(high)}h8M${px(cx - 4)} ${px(low)}h8"/>` +
-        `<path class="dot" data-x="${px(cx)}" data-y="${px(cy)}" transform="translate(${px(cx)} ${px(cy)})" d="${dot.look.marker}"/></g>`,
+        `<path class="dot${hollow(dot)}" data-x="${px(cx)}" data-y="${px(cy)}" transform="translate(${px(cx)} ${px(cy)})" d="${dot.look.marker}"/></g>`,
     );
     taken.push({ left: cx - 8, right: cx + 8, top: cy - 8, bottom: cy + 8 });
     taken.push({ left: cx - 4, right: cx + 4, top: high, bottom: low });
@@ -108,9 +139,13 @@ function placeLabel(dot: Dot, cx: number, cy: number, box: Box, taken: Rectangle
   taken.push(at);
   const rightward = at.left > cx;
   return (
-    `<text class="dot-label ${dot.look.colour}" x="${px(rightward ? at.left : at.right)}" y="${px(at.top + 12)}"` +
+    `<text class="dot-label${hollow(dot)} ${dot.look.colour}" x="${px(rightward ? at.left : at.right)}" y="${px(at.top + 12)}"` +
     ` text-anchor="${rightward ? "start" : "end"}">${escapeHtml(dot.label)}</text>`
   );
+}
+
+function hollow({ budget }: Dot): string {
+  return budget === undefined ? "" : " hollow";
 }
 
 function overlap(one: Rectangle, other: Rectangle): number {

@@ -101,7 +101,7 @@ export function stepStrip(lengths: number[], rows: StripRow[]): Html {
     .join("; ");
   return bothSizes((kind) => {
     const width = kind === "wide" ? 960 : 372;
-    const rowHeight = 52;
+    const rowHeight = 64;
     // Short steps keep a width that a number fits in; the square root tames the long ones.
     const sizes = lengths.map((length) => Math.sqrt(Math.max(1, length)));
     const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -115,10 +115,10 @@ export function stepStrip(lengths: number[], rows: StripRow[]): Html {
         const boxWidth = (size / total) * width;
         const number =
           boxWidth >= 14
-            ? `<text class="step-number" x="${px(starts[step]! + boxWidth / 2 - 0.5)}" y="${top + 37}" text-anchor="middle">${step + 1}</text>`
+            ? `<text class="step-number" x="${px(starts[step]! + boxWidth / 2 - 0.5)}" y="${top + 41}" text-anchor="middle">${step + 1}</text>`
             : "";
         return (
-          `<rect class="c${chunk % 6}" x="${px(starts[step]!)}" y="${top + 20}" width="${px(Math.max(0.5, boxWidth - 1.5))}" height="26"/>` +
+          `<rect class="c${chunk % 6}" x="${px(starts[step]!)}" y="${top + 24}" width="${px(Math.max(0.5, boxWidth - 1.5))}" height="26"/>` +
           number
         );
       });
@@ -127,7 +127,7 @@ export function stepStrip(lengths: number[], rows: StripRow[]): Html {
         .filter((boundary) => boundary > 0 && boundary < lengths.length)
         .map((boundary) => {
           const at = px(starts[boundary]! - 0.75);
-          return `<line class="cut-line" x1="${at}" x2="${at}" y1="${top + 15}" y2="${top + 51}"/>`;
+          return `<line class="cut-line" x1="${at}" x2="${at}" y1="${top + 19}" y2="${top + 55}"/>`;
         });
       return [
         `<text class="tick" x="0" y="${top + 13}">${escapeHtml(clipLabel(row.label, 60))}</text>`,
@@ -135,7 +135,7 @@ export function stepStrip(lengths: number[], rows: StripRow[]): Html {
         ...cuts,
       ];
     });
-    return svg(width, rows.length * rowHeight + 2, description, parts.join(""), kind);
+    return svg(width, rows.length * rowHeight - 6, description, parts.join(""), kind);
   });
 }
 

@@ -1,9 +1,11 @@
 /** The top of the report: what was done, in a paragraph, the key figures, and the facts of the run. */
+import { isBenchmark } from "../../tasks/benchmarks/sources.ts";
 import type { MethodResult, ReportData } from "../data.ts";
 import { cutNote, escapeHtml, type Html, label } from "../html.ts";
 import { maxNotes } from "../limits.ts";
 import { compact, decimal, duration, factor, missing, percent, points, pValue } from "../numbers.ts";
 import { type MethodLook, methodBadge } from "../palette.ts";
+import { moreTraining, startsInBudget } from "./starts.ts";
 
 /** The method the page talks about and what it is held against; either may be missing. */
 export interface Focus {
@@ -25,9 +27,27 @@ export function focusOf(looks: MethodLook[], methods: Record<string, MethodResul
 
 export function headerSection(data: ReportData, focus: Focus): Html {
   return (
-    `<header><p class="kicker">skipthink run ${label(data.run)}</p><h1>${label(data.title, 200)}</h1>` +
+    `<header><p class="kicker">skipthink run ${label(data.run)}</p><h1>${label(headline(data), 200)}</h1>` +
     `<p class="lede">${lede(data)} ${verdict(data, focus)}</p></header>`
   );
+}
+
+/** The title with the task, unless it names it: the runs of an experiment share one title. */
+export function headline(data: ReportData): string {
+  const task = taskOf(data);
+  return names(data.title, task) ? data.title : `${data.title}: ${task}`;
+}
+
+/** Own data have the recipe's name, which for a grid over several sets says less than the benchmark whose answers they have. */
+function taskOf({ title, task }: ReportData): string {
+  const ownData = task.name === title && isBenchmark(task.answerKind);
+  return ownData && !names(title, task.answerKind) ? task.answerKind : task.name;
+}
+
+/** "Coin flips" names coin_flip. */
+function names(text: string, task: string): boolean {
+  const letters = (one: string): string => one.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  return letters(text).includes(letters(task));
 }
 
 function plural(count: number, one: string): string {
@@ -39,7 +59,7 @@ function lede(data: ReportData): Html {
   const ways = trained === 1 ? "in one way" : `in ${trained} ways`;
   return (
     `<strong>${label(data.student.name)}</strong>, a student with ${escapeHtml(compact(data.student.parameters))} parameters, ` +
-    `learned <strong>${label(data.task.name)}</strong> from ${plural(data.data.trainRationales, "rationale")} ` +
+    `learned <strong>${label(taskOf(data))}</strong> from ${plural(data.data.trainRationales, "rationale")} ` +
     `of ${decimal(data.data.meanSteps, 1)} steps on average, ${ways}, ` +
     `and was then tested on ${plural(data.data.testProblems, "problem")} it had never seen.`
   );
@@ -62,7 +82,9 @@ function verdict(data: ReportData, focus: Focus): Html {
       : ` The difference in accuracy is ${test.pValue < 0.05 ? "" : "not "}significant (McNemar, p ${escapeHtml(
           test.pValue < 0.001 ? pValue(test.pValue) : `= ${pValue(test.pValue)}`,
         )}).`;
-  return `${opening}, ${against} ${label(focus.baseline as string)}${tokens === undefined ? "" : `, and writes ${tokens}`}.${significance}`;
+  const trained = moreTraining(main, base);
+  const training = trained === undefined ? "" : ` It was trained on ${trained}.`;
+  return `${opening}, ${against} ${label(focus.baseline as string)}${tokens === undefined ? "" : `, and writes ${tokens}`}.${training}${significance}`;
 }
 
 /** "47% fewer tokens"; nothing where a figure is missing. */
@@ -91,6 +113,7 @@ export function figuresSection(data: ReportData, looks: MethodLook[], focus: Foc
   const main = data.methods[focus.main as string] as MethodResult;
   const base = focus.baseline === undefined ? undefined : data.methods[focus.baseline];
   const compared = base !== undefined && focus.main !== focus.baseline;
+  const trained = compared ? moreTraining(main, base) : undefined;
   const rows = (value: (result: MethodResult) => string): [Html, string][] =>
     shown.map((name) => [methodBadge(looks, name), value(data.methods[name] as MethodResult)]);
 
@@ -106,7 +129,7 @@ export function figuresSection(data: ReportData, looks: MethodLook[], focus: Foc
       "Accuracy",
       percent(main.accuracy),
       compared
-        ? `${escapeHtml(points(main.accuracy - base.accuracy))} points against ${label(focus.baseline as string)}`
+        ? `${escapeHtml(points(main.accuracy - base.accuracy))} points against ${label(focus.baseline as string)}${trained === undefined ? "" : `, trained on ${trained}`}`
         : chanceNote(data),
       rows((result) => `${percent(result.accuracy)} ± ${decimal(result.accuracyStandardError * 100, 1)}`),
     ),
@@ -162,11 +185,10 @@ function card(title: string, figure: string, note: string, rows: [Html, string][
 
 export function factsSection(data: ReportData): Html {
   const time = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::[\d.]+)?Z$/.exec(data.createdAt);
+  // How answers are read has a line of its own.
+  const description = data.task.description.replace(`, answers read as ${data.task.answerKind}`, "");
   const facts: [string, Html][] = [
-    [
-      "Task",
-      `${label(data.task.name)}${data.task.description === "" ? "" : ` – ${label(data.task.description, 400)}`}`,
-    ],
+    ["Task", `${label(taskOf(data))}${description === "" ? "" : ` – ${label(description, 400)}`}`],
     [
       "Answers",
       `read as ${label(data.task.answerKind)}${data.task.chance === undefined ? "" : `; chance ${percent(data.task.chance)}`}`,
@@ -185,7 +207,7 @@ export function factsSection(data: ReportData): Html {
       `${label(data.student.name)} (${label(data.student.family)}), ${compact(data.student.parameters)} parameters, ` +
         `vocabulary ${decimal(data.student.vocabularySize)}, context ${decimal(data.student.contextLength)}`,
     ],
-    ["Budget", label(data.budget, 300)],
+    ["Budget", label(data.budget + startsInBudget(data.methods), 400)],
     ["Seed", decimal(data.seed).replaceAll(",", "")],
     ["Made", time ? `${time[1]} ${time[2]} UTC` : label(data.createdAt)],
     ["Command", `<code>${label(data.command, 600)}</code>`],

@@ -6,16 +6,21 @@ import { cutNote, escapeHtml, type Html, label } from "../html.ts";
 import { maxTableRows } from "../limits.ts";
 import { compact, decimal, duration, factor, percent, pValue } from "../numbers.ts";
 import { type MethodLook, methodBadge } from "../palette.ts";
+import { startsNote } from "./starts.ts";
 
-/** A table that scrolls sideways by itself on a narrow page, by keyboard too. */
-export function table(caption: string, head: Html[], rows: Html[][]): Html {
+/**
+ * A table that scrolls sideways by itself on a narrow page, by keyboard too.
+ * @param texts columns of words, beside the first, which stand to the left; the others hold numbers
+ */
+export function table(caption: string, head: Html[], rows: Html[][], texts: readonly number[] = []): Html {
+  const kind = (column: number): Html => (texts.includes(column) ? ' class="text"' : "");
   const body = rows.map(([first, ...others]) => {
-    const cells = others.map((cell) => `<td>${cell}</td>`).join("");
+    const cells = others.map((cell, index) => `<td${kind(index + 1)}>${cell}</td>`).join("");
     return `<tr><th scope="row">${first}</th>${cells}</tr>`;
   });
   return (
     `<div class="scroll" role="region" aria-label="${escapeHtml(caption)}" tabindex="0"><table><caption><span>${escapeHtml(caption)}</span></caption>` +
-    `<thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
+    `<thead><tr>${head.map((cell, index) => `<th scope="col"${kind(index)}>${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
   );
 }
 
@@ -83,8 +88,7 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
     ) +
     `<p class="note">Accuracy is on held-out problems, ± one standard error in points; the bar is the Wilson 95% interval` +
     `${chance === undefined ? "" : `, the dashed line chance (${percent(chance)})`}. Speed-up is the time per problem of ` +
-    `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss, with those of the ` +
-    `student a method starts from.` +
+    `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss.${escapeHtml(startsNote(data.methods))}` +
     `${rows.some(({ result }) => result.selectedEpoch !== undefined) ? " In brackets: the epoch chosen on the dev split." : ""}` +
     `${rows.some(({ result }) => result.bestOnTest !== undefined) ? " *The highest test accuracy of any epoch: shown to compare with published tables that select this way, never used to choose here." : ""}</p>` +
     cutNote(rows.length, total, "methods") +
