@@ -2,8 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { appendFile, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { exitCodes, SkipthinkError } from "../util/errors.ts";
-import { helpFor } from "../util/system-errors.ts";
+import { writingError } from "../util/system-errors.ts";
 
 /** A complete file under a temporary name, ready to take its place. */
 export interface StagedFile {
@@ -34,14 +33,14 @@ export async function stageFile(
   } catch (error) {
     await handle?.close().catch(() => {});
     await discard();
-    throw explainSystemError(error, path);
+    throw writingError(error, path);
   }
   const commit = async () => {
     try {
       await rename(temporary, path);
     } catch (error) {
       await discard();
-      throw explainSystemError(error, path);
+      throw writingError(error, path);
     }
   };
   return { commit, discard };
@@ -76,17 +75,6 @@ export async function appendText(path: string, text: string): Promise<void> {
   try {
     await appendFile(path, text);
   } catch (error) {
-    throw explainSystemError(error, path);
+    throw writingError(error, path);
   }
-}
-
-function explainSystemError(error: unknown, path: string): unknown {
-  const help = helpFor(error);
-  if (help?.reason === undefined) return error;
-  return new SkipthinkError(`cannot write ${path}: ${help.reason}`, {
-    exitCode: exitCodes.usage,
-    place: { file: path },
-    remedy: help.remedy,
-    cause: error,
-  });
 }

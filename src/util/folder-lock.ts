@@ -7,6 +7,7 @@ import { type FileHandle, link, mkdir, open, readFile, rename, rm } from "node:f
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { inputError, type SkipthinkError } from "./errors.ts";
+import { writingError } from "./system-errors.ts";
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -35,9 +36,18 @@ const looks = 20;
  * asked, so its lock is never taken over. Processes of one host name are taken for the same machine's, which lets a
  * container that was restarted go on.
  * @param path the lock's file, e.g. `run/run.lock`; its folder is made if it is not there
- * @throws SkipthinkError (exit 2) naming folder and holder while another process, or this one, has the lock
+ * @throws SkipthinkError (exit 2) naming folder and holder while another process, or this one, has the lock, or where the
+ *   system refuses the file
  */
 export async function lockFolder(path: string, options: FolderLockOptions): Promise<FolderLock> {
+  try {
+    return await takeLock(path, options);
+  } catch (error) {
+    throw writingError(error, path);
+  }
+}
+
+async function takeLock(path: string, options: FolderLockOptions): Promise<FolderLock> {
   const own: Holder = {
     host: hostname(),
     pid: process.pid,

@@ -1,5 +1,7 @@
 /** What the operating system refuses is the user's machine's matter, not a defect of the program: what it means and what to do. */
 
+import { exitCodes, SkipthinkError } from "./errors.ts";
+
 export interface SystemErrorHelp {
   /** Why a file cannot be written; undefined for what is no matter of writing files. */
   reason?: string;
@@ -45,4 +47,16 @@ const systemErrors: Readonly<Record<string, SystemErrorHelp>> = {
 export function helpFor(error: unknown): SystemErrorHelp | undefined {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === "string" && Object.hasOwn(systemErrors, code) ? systemErrors[code] : undefined;
+}
+
+/** The error to throw where `path` could not be written: a SkipthinkError (exit 2) with the remedy, or `error` itself if it is none of these. */
+export function writingError(error: unknown, path: string): unknown {
+  const help = helpFor(error);
+  if (help?.reason === undefined) return error;
+  return new SkipthinkError(`cannot write ${path}: ${help.reason}`, {
+    exitCode: exitCodes.usage,
+    place: { file: path },
+    remedy: help.remedy,
+    cause: error,
+  });
 }

@@ -3,8 +3,8 @@ import { type ReadResult, readResult } from "../../src/cli/commands/verdict.ts";
 import { mcNemarExact } from "../../src/evaluate/statistics.ts";
 
 /** @param right of 200 problems */
-function result(right: number, meanGeneratedTokens: number): ReadResult {
-  return { accuracy: right / 200, meanGeneratedTokens, problems: 200 };
+function result(right: number, meanGeneratedTokens: number, trainedTokens = 1000): ReadResult {
+  return { accuracy: right / 200, meanGeneratedTokens, problems: 200, trainedTokens };
 }
 
 function pair(first: string, second: string, onlyFirstRight: number, onlySecondRight: number) {
@@ -40,6 +40,12 @@ it("states a large difference plainly, also to the disadvantage of the method", 
   expect(second).toBe(
     "Skipping chosen chunks instead of random ones leaves the accuracy 30.0 points above stt-random (McNemar, p < 0.001).",
   );
+});
+
+it("does not keep it to itself where one of them was trained for longer", () => {
+  const methods = { full: result(100, 80), stt: result(116, 48, 1430) };
+  const [sentence] = readResult(methods, [pair("full", "stt", 2, 18)]);
+  expect(sentence).toContain("8.0 points above full, trained on 43% more tokens (McNemar, p < 0.001).");
 });
 
 it("compares what there is", () => {

@@ -182,10 +182,10 @@ describe("installInterruptHandler", () => {
     expect(said).toHaveLength(1);
   });
 
-  it("takes SIGTERM as the first press, however often it comes", () => {
+  it.each(["SIGTERM", "SIGHUP"])("takes %s as the first press, however often it comes", (signal) => {
     const { said, exits, handler, press } = setUp();
-    press("SIGTERM", 10);
-    press("SIGTERM", 1000);
+    press(signal, 10);
+    press(signal, 1000);
     expect(handler.stopRequested()).toBe(true);
     expect(said).toHaveLength(1);
     expect(exits).toEqual([]);
@@ -196,7 +196,7 @@ describe("installInterruptHandler", () => {
   it("gives the signals back", () => {
     const { signals, handler } = setUp();
     handler.uninstall();
-    expect(signals.listenerCount("SIGINT") + signals.listenerCount("SIGTERM")).toBe(0);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) expect(signals.listenerCount(signal)).toBe(0);
   });
 });
 

@@ -1,11 +1,10 @@
 /** `skipthink eval`: a run's students on its test split. */
 import type { Command } from "commander";
-import { proportionStandardError } from "../../evaluate/statistics.ts";
 import type { MethodName } from "../../method/baselines/plan.ts";
 import { withPrerequisites } from "../../pipeline/config/methods.ts";
 import { runPipeline } from "../../pipeline/run.ts";
+import { methodResults } from "../../pipeline/stages/report.ts";
 import { type CliIo, printJson } from "../io.ts";
-import type { SummaryResult } from "../terminal/reporter.ts";
 import { withExistingRun } from "./existing-run.ts";
 import {
   addMethodOption,
@@ -32,25 +31,11 @@ export function registerEval(program: Command, io: CliIo): void {
       const words = ["eval", run, ...named, ...engineWords(options)];
       await withExistingRun(run, words, options, io, async ({ context, reporter }) => {
         const methods = withPrerequisites(options.method ?? context.recipe.methods);
-        const { evaluated } = await runPipeline(context, { methods });
+        const figures = methodResults(await runPipeline(context, { methods }));
         const { folder } = context;
-        const fullSeconds = evaluated.get("full")?.result.secondsPerProblem;
-        const figures: Record<string, SummaryResult & { problems: number }> = {};
-        for (const [name, { result, samples }] of evaluated) {
-          const right = samples.filter(({ correct }) => correct).length;
-          const seconds = result.secondsPerProblem;
-          figures[name] = {
-            accuracy: result.accuracy,
-            accuracyStandardError: proportionStandardError(right, samples.length),
-            problems: samples.length,
-            meanGeneratedTokens: result.meanGeneratedTokens,
-            secondsPerProblem: seconds ?? result.secondsPerProblemBatched,
-            ...(fullSeconds === undefined || seconds === undefined ? {} : { speedUp: fullSeconds / seconds }),
-          };
-        }
         reporter.summary(figures);
         if (options.json) printJson(io, { run: folder.path, stage: "eval", methods: figures });
-        else for (const name of evaluated.keys()) io.stdout.write(`${name}  ${samplesFile(name)}\n`);
+        else for (const name of Object.keys(figures)) io.stdout.write(`${name}  ${samplesFile(name)}\n`);
 
         function samplesFile(name: string): string {
           return folder.file("eval", `samples_${name}.jsonl`);

@@ -23,7 +23,7 @@ export interface ExistingRun {
 /**
  * Opens a run folder, hands it to `work` and says how to go on if it is interrupted.
  * @param words the command line, for that message
- * @throws SkipthinkError (exit 2) for a folder that holds no run
+ * @throws SkipthinkError (exit 2) for a folder that holds no run, or one that another process works in
  */
 export async function withExistingRun(
   path: string,
@@ -35,6 +35,7 @@ export async function withExistingRun(
   const folder = new RunFolder(path);
   const { recipe: written, command } = await readManifest(folder);
   const recipe = withEngine(written, options);
+  await folder.claim();
   const engine = engineOf(recipe, options.torchrun);
   const reporter = reporterOf(io, options.quiet ?? false);
   const interrupt = installInterruptHandler({
@@ -51,6 +52,7 @@ export async function withExistingRun(
   } finally {
     interrupt.uninstall();
     await engine.close();
+    await folder.close();
   }
 }
 

@@ -6,7 +6,7 @@ import type { RunContext } from "../../pipeline/context.ts";
 import { engineOf } from "../../pipeline/engine.ts";
 import { estimateRun } from "../../pipeline/estimate.ts";
 import { runPipeline } from "../../pipeline/run.ts";
-import { openRunFolder } from "../../pipeline/run-folder.ts";
+import { openRunFolder, type RunFolder } from "../../pipeline/run-folder.ts";
 import { type ReportSummary, reportStage } from "../../pipeline/stages/report.ts";
 import { exitCodes, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
@@ -41,6 +41,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   const interrupt = installInterruptHandler({
     announce: (message) => void io.stderr.write(`\n${message}\n`),
   });
+  let folder: RunFolder | undefined;
   try {
     if (options.dryRun) {
       const estimate = await estimateRun(recipe, engine, reporter);
@@ -51,7 +52,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
     }
     const path = options.out ?? defaultFolder(run.label, options.resume ?? false);
     const command = commandLine([...run.words, ...settingWords(options), "--out", path]);
-    const folder = await openRunFolder(path, {
+    folder = await openRunFolder(path, {
       recipe,
       command,
       versions: versions(),
@@ -75,6 +76,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   } finally {
     interrupt.uninstall();
     await engine.close();
+    await folder?.close();
   }
 }
 

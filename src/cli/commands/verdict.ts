@@ -1,12 +1,16 @@
 /** Reads the final table in a sentence or two, and claims no more than the numbers carry. */
 import type { MethodResult, ReportData } from "../../report/data.ts";
+import { moreTraining } from "../../report/sections/starts.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 
 /** Differences whose p is not below this are not told from chance. */
 const significance = 0.05;
 
 /** What a sentence compares; the rest of a method's result is not looked at. */
-export type ReadResult = Pick<MethodResult, "accuracy" | "meanGeneratedTokens" | "problems">;
+export type ReadResult = Pick<
+  MethodResult,
+  "accuracy" | "meanGeneratedTokens" | "problems" | "trainedTokens"
+>;
 
 /**
  * @param comparisons McNemar's test of each pair: the students solve the same problems, so their errors do not simply add up
@@ -28,7 +32,10 @@ export function readResult(
   const difference = (first: string, second: string): string => {
     const points = 100 * (methods[first]!.accuracy - methods[second]!.accuracy);
     if (Math.abs(points) < 0.05) return `equal to that of ${second}`;
-    const amount = `${Math.abs(points).toFixed(1)} points ${points > 0 ? "above" : "below"} ${second}`;
+    const training = moreTraining(methods[first]!, methods[second]!);
+    const amount =
+      `${Math.abs(points).toFixed(1)} points ${points > 0 ? "above" : "below"} ${second}` +
+      (training === undefined ? "" : `, trained on ${training}`);
     const test = comparisons.find(
       (pair) => [pair.first, pair.second].sort().join() === [first, second].sort().join(),
     );

@@ -41,11 +41,14 @@ export function installInterruptHandler(options: InterruptOptions = {}): Interru
   };
   signals.on("SIGINT", onInterrupt);
   signals.on("SIGTERM", requestStop);
+  // The terminal is gone: what runs in processes of their own has to be told, or it would go on unseen.
+  signals.on("SIGHUP", requestStop);
   return {
     stopRequested: () => requestedAt !== undefined,
     uninstall() {
       signals.off("SIGINT", onInterrupt);
       signals.off("SIGTERM", requestStop);
+      signals.off("SIGHUP", requestStop);
     },
   };
 }

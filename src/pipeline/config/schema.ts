@@ -87,7 +87,9 @@ export const recipeSchema = z
       .describe("onnx: embedded, needs nothing else; torch: PyTorch, for GPUs and several machines."),
     torch: torchSchema,
     seed: count(0, 0xffff_ffff).default(1).describe("Seed of every random stream."),
-    threads: count(0, 1024).default(0).describe("Threads of the engine; 0: as many as physical cores."),
+    threads: count(0, 1024)
+      .default(0)
+      .describe("Threads of the engine; 0: all logical cores (torch: PyTorch's own choice)."),
   })
   .superRefine((recipe, context) => {
     if (recipe.task !== undefined && recipe.data !== undefined) {

@@ -73,7 +73,8 @@ export async function reportStage(
   return { resultJson, reportPath, methods, comparisons: report.comparisons };
 }
 
-function methodResults(outcome: RunOutcome): Record<string, MethodResult> {
+/** The figures of every method that was evaluated. */
+export function methodResults(outcome: RunOutcome): Record<string, MethodResult> {
   const results: Record<string, MethodResult> = {};
   const fullSeconds = outcome.evaluated.get("full")?.result.secondsPerProblem;
   for (const [name, { result, samples }] of outcome.evaluated) {

@@ -60,12 +60,22 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
       optional: (r) => r.devAccuracy ?? r.selectedEpoch,
     },
     { head: "Tokens<br>written", cell: (r) => decimal(r.meanGeneratedTokens, 1) },
+    {
+      head: "Cut<br>off",
+      cell: (r) => percent(r.unfinished),
+      optional: (r) => (r.unfinished === 0 ? undefined : r.unfinished),
+    },
     { head: "Time per<br>problem", cell: (r) => duration(r.secondsPerProblem) },
     { head: "in a<br>batch", cell: (r) => duration(r.secondsPerProblemBatched) },
     { head: "Speed-<br>up", cell: (r) => factor(r.speedUp), optional: (r) => r.speedUp },
     { head: "Steps", cell: (r) => decimal(r.optimizerSteps) },
     { head: "Trained<br>tokens", cell: (r) => compact(r.trainedTokens, true) },
     { head: "Training<br>time", cell: (r) => duration(r.trainingSeconds) },
+    {
+      head: "Finding<br>skips",
+      cell: (r) => duration(r.skipDataSeconds),
+      optional: (r) => r.skipDataSeconds,
+    },
     { head: "Best on<br>test*", cell: (r) => percent(r.bestOnTest), optional: (r) => r.bestOnTest },
   ];
   const present = columns.filter(
@@ -89,6 +99,8 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
     `<p class="note">Accuracy is on held-out problems, ± one standard error in points; the bar is the Wilson 95% interval` +
     `${chance === undefined ? "" : `, the dashed line chance (${percent(chance)})`}. Speed-up is the time per problem of ` +
     `<i>full</i> divided by the method's. Trained tokens are the target tokens that carried loss.${escapeHtml(startsNote(data.methods))}` +
+    `${rows.some(({ result }) => (result.unfinished ?? 0) > 0) ? " Cut off: texts that reached the token limit or the end of the context; most of them hold no answer." : ""}` +
+    `${rows.some(({ result }) => result.skipDataSeconds !== undefined) ? " Finding skips: chunking and probing, which is not in the training time." : ""}` +
     `${rows.some(({ result }) => result.selectedEpoch !== undefined) ? " In brackets: the epoch chosen on the dev split." : ""}` +
     `${rows.some(({ result }) => result.bestOnTest !== undefined) ? " *The highest test accuracy of any epoch: shown to compare with published tables that select this way, never used to choose here." : ""}</p>` +
     cutNote(rows.length, total, "methods") +

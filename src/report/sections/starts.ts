@@ -41,8 +41,8 @@ export function startsNote(methods: Record<string, MethodResult>): string {
 
 /** "43% more tokens": what the first was trained on; undefined where both had about as many. */
 export function moreTraining(
-  { trainedTokens }: MethodResult,
-  { trainedTokens: others }: MethodResult,
+  { trainedTokens }: Pick<MethodResult, "trainedTokens">,
+  { trainedTokens: others }: Pick<MethodResult, "trainedTokens">,
 ): string | undefined {
   const ratio = trainedTokens / others;
   if (!Number.isFinite(ratio) || Math.abs(ratio - 1) < 0.05) return undefined;

@@ -87,7 +87,7 @@ export function trainingSection(data: ReportData, looks: MethodLook[]): Html {
 
 function caption(averaged: boolean): string {
   const text =
-    "Methods train on different targets (a chunk, a whole rationale, an answer), so compare the shapes of the loss curves rather than their heights.";
+    "Methods train on different targets (a chunk, a whole rationale, an answer), so compare the shapes of the loss curves rather than their heights. One that starts from another's student shows its own steps only.";
   return averaged
     ? `${text} Curves with more than ${maxCurvePoints} points are averaged in equal groups.`
     : text;
