@@ -113,11 +113,14 @@ export function goldTail(gold: string): string {
 /** A word of its own: in quotation marks maybe, but not before or after an apostrophe ("no's"). */
 const yesOrNo = /(?<![\p{L}\p{N}_-]|[\p{L}\p{N}]['’])(?:yes|no)(?![\p{L}\p{N}_-]|['’][\p{L}\p{N}])/giu;
 
-/** The candidates of a text; for free strings the single one at the end that `which` names. */
+/**
+ * The candidates of a text; for free strings the single one at the end that `which` names. An answer or gold is read for its
+ * "first", running text for its "last".
+ */
 function candidates(reading: Reading, text: string, which: "first" | "last"): string[] {
   switch (reading.form) {
     case "letter":
-      return letterCandidates(text, reading.last);
+      return letterCandidates(text, reading.last, which === "first");
     case "number":
       return numberCandidates(text);
     case "yesNo":
