@@ -43,8 +43,8 @@ const readings: Record<AnswerKind, Reading> = {
 
 /**
  * The answer a text gives: the first candidate after the first `-->`, or without one the last candidate of the text.
- * @returns the candidate in the form that `answersEqual` takes: a letter, a number without commas, "yes" or "no", or a
- *   string; undefined if there is none.
+ * @returns the candidate in the form that `answersEqual` takes: a letter, a number ("1234.5", "3 1/2"), "yes" or "no", or
+ *   a string; undefined if there is none.
  */
 export function readAnswer(kind: AnswerKind, text: string): string | undefined {
   const tail = text.length > longestText ? text.slice(-longestText) : text;
@@ -122,7 +122,7 @@ function candidates(reading: Reading, text: string, which: "first" | "last"): st
     case "letter":
       return letterCandidates(text, reading.last, which === "first");
     case "number":
-      return numberCandidates(text);
+      return numberCandidates(text, which === "first");
     case "yesNo":
       return Array.from(text.matchAll(yesOrNo), (match) => match[0].toLowerCase());
     case "string": {
