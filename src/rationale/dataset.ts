@@ -21,6 +21,8 @@ export interface DatasetSpec {
   /** For a test file whose fields are named otherwise. Rationales of dev and test files are never read. */
   testFields?: FieldMapping | undefined;
   answerKind: AnswerKind;
+  /** As in AnswerOptions. */
+  caseSensitive?: boolean | undefined;
   /** Share of the training file's problems that becomes dev where no dev file is given; 0: none. Default 0.1. */
   devShare?: number | undefined;
   /** As `devShare`, for test, taken first. Default 0.2. */
@@ -60,6 +62,7 @@ export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
       format: spec.format,
       fields,
       answerKind: spec.answerKind,
+      caseSensitive: spec.caseSensitive,
       role,
       onBadRow: spec.onBadRow,
     });

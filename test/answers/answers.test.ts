@@ -123,7 +123,16 @@ describe("readAnswer", () => {
     ["strategy_qa", "Is there no doubt? So the answer is 'yes'.", "yes"],
     ["strategy_qa", "--> ‘no’", "no"],
     ["strategy_qa", "yes, whatever the no's are", "yes"],
+    ["yesNo", "--> True", "yes"],
+    ["yesNo", "--> **False**, as it was not there", "no"],
+    ["yesNo", "--> no, True", "no"],
+    ["yesNo", "--> Truely", undefined],
+    ["yesNo", "It is not true", undefined],
+    ["strategy_qa", "--> True", undefined],
     // strings
+    ["last_letter_concatenation", "--> **yajc**", "yajc"],
+    ["last_letter_concatenation", "--> (yajc)", "yajc"],
+    ["last_letter_concatenation", 'So it is **"yajc"**.', "yajc"],
     ["last_letter_concatenation", '--> "yajc".', "yajc"],
     ["last_letter_concatenation", "--> y a j c\nmore", "yajc"],
     ["last_letter_concatenation", 'So, the final answer is "yajo".', "yajo"],
@@ -164,14 +173,29 @@ describe("answersEqual", () => {
     ["strategy_qa", "no", "false", true],
     ["last_letter_concatenation", "asia", "asia", true],
     ["last_letter_concatenation", "ASIA", "asia", false],
-    ["text", "paris", "Paris", true],
+    ["text", "paris", "Paris", false],
+    ["text", "Paris.", "Paris", true],
+    ["text", '"Paris"', "Paris", true],
+    ["text", "**Paris**.", "Paris", true],
+    ["text", "**Paris.**", "Paris", true],
+    ["text", "(‘Paris’)", "`Paris`.", true],
+    ["text", "'7 o'clock'", "7 o'clock", true],
+    ["text", "Washington D.C.", "Washington D.C", true],
+    ["text", "(a) or (b)", "a) or (b", false],
+    ["text", '"a" or "b"', 'a" or "b', false],
+    ["text", "**a** and **b**", "a** and **b", false],
+    ["text", "Paris...", "Paris", false],
+    ["text", "Paris (France)", "Paris France", false],
+    ["text", '""', '"', false],
+    ["last_letter_concatenation", "yajc", "(yajc)", true],
   ])("%s: %j against %j is %j", (kind, predicted, gold, expected) => {
     expect(answersEqual(kind, predicted, gold)).toBe(expected);
   });
 
   test("case counts as the option says", () => {
     expect(answersEqual("last_letter_concatenation", "ASIA", "asia", { caseSensitive: false })).toBe(true);
-    expect(answersEqual("text", "paris", "Paris", { caseSensitive: true })).toBe(false);
+    expect(answersEqual("text", "paris", "Paris", { caseSensitive: false })).toBe(true);
+    expect(answersEqual("text", '"paris".', "Paris", { caseSensitive: false })).toBe(true);
   });
 });
 
@@ -196,6 +220,8 @@ test.each<[AnswerKind, string, string | undefined]>([
   ["number", "", undefined],
   ["yesNo", "Yes", "yes"],
   ["yesNo", "True", "yes"],
+  ["yesNo", "True, no doubt", undefined],
+  ["coin_flip", "False", "no"],
   ["yesNo", "maybe", undefined],
   ["last_letter_concatenation", "nk", "nk"],
   ["text", " New York ", "New York"],
