@@ -235,6 +235,11 @@ test("goldTail keeps a plain answer as it is written", () => {
   expect(goldTail("x\n#### 72")).toBe("72");
 });
 
+test("goldTail finds the phrase behind letters that lower case makes longer", () => {
+  expect(goldTail("İİİ The ANSWER is: 72")).toBe("72");
+  expect(goldTail("answer is 1, no, the answer is 2")).toBe("2");
+});
+
 test("what is written after the marker is read back, for every kind", () => {
   const samples: Record<AnswerKind, string[]> = {
     aqua: ["A", "E"],

@@ -110,8 +110,8 @@ export function goldTail(gold: string): string {
   const tail = gold.length > longestText ? gold.slice(-longestText) : gold;
   const hashes = tail.lastIndexOf("####");
   if (hashes >= 0) return tail.slice(hashes + 4).trim();
-  const phrase = tail.toLowerCase().lastIndexOf("answer is");
-  return (phrase < 0 ? tail : tail.slice(phrase + "answer is".length).replace(/^\s*:/, "")).trim();
+  const phrase = [...tail.matchAll(/answer is(?:\s*:)?/giu)].at(-1);
+  return (phrase === undefined ? tail : tail.slice(phrase.index + phrase[0].length)).trim();
 }
 
 /** A word of its own: in quotation marks maybe, but not before or after an apostrophe ("no's"). */
