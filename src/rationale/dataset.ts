@@ -5,7 +5,7 @@
 import type { AnswerKind, Problem, Rationale } from "../tasks/problem.ts";
 import type { FieldMapping } from "../tasks/read/mapping.ts";
 import type { TableFormat } from "../tasks/read/table.ts";
-import { chooseCount, chooseShare } from "../tasks/splits.ts";
+import { chooseCount, chooseShare, drawKey } from "../tasks/splits.ts";
 import { inputError } from "../util/errors.ts";
 import type { BadRowPolicy } from "./bad-rows.ts";
 import { type ProblemEntry, readProblems } from "./problem-table.ts";
@@ -21,6 +21,8 @@ export interface DatasetSpec {
   /** For a test file whose fields are named otherwise. Rationales of dev and test files are never read. */
   testFields?: FieldMapping | undefined;
   answerKind: AnswerKind;
+  /** As in AnswerOptions. */
+  caseSensitive?: boolean | undefined;
   /** Share of the training file's problems that becomes dev where no dev file is given; 0: none. Default 0.1. */
   devShare?: number | undefined;
   /** As `devShare`, for test, taken first. Default 0.2. */
@@ -60,6 +62,7 @@ export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
       format: spec.format,
       fields,
       answerKind: spec.answerKind,
+      caseSensitive: spec.caseSensitive,
       role,
       onBadRow: spec.onBadRow,
     });
@@ -109,6 +112,8 @@ export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
   };
 }
 
+const drawKeyOf = ({ problem }: ProblemEntry): string => drawKey(problem.question);
+
 /** The entries whose question is not among `others`. */
 function without(
   entries: ProblemEntry[],
@@ -137,7 +142,7 @@ function takeShare(
   const key = `${name}Share`;
   if (!(share >= 0 && share < 1))
     throw inputError(`${key} is ${share}, not at least 0 and below 1`, { key }, "Give a share such as 0.1.");
-  const split = chooseShare(entries, (entry) => entry.key, share, seed, `split/${name}`);
+  const split = chooseShare(entries, drawKeyOf, share, seed, `split/${name}`);
   if (split.chosen.length > 0)
     notes.push(`${split.chosen.length} of ${entries.length} training problems were split off for ${name}`);
   return split;
@@ -152,7 +157,7 @@ function limited(
 ): ProblemEntry[] {
   if (limit === undefined || limit >= entries.length) return entries;
   notes.push(`${limit} of ${entries.length} ${name} problems were chosen by the seed`);
-  return chooseCount(entries, (entry) => entry.key, limit, seed, `limit/${name}`).chosen;
+  return chooseCount(entries, drawKeyOf, limit, seed, `limit/${name}`).chosen;
 }
 
 /** Files often number their rows from the same start; the split's name tells such ids apart. */

@@ -23,15 +23,28 @@ export interface ProblemTable {
   notes: string[];
 }
 
+/** How the answers of a file are read and compared. */
+interface AnswerReading {
+  answerKind: AnswerKind;
+  caseSensitive?: boolean | undefined;
+}
+
 /**
  * A rationale without the line "#### answer" that ends a GSM8K solution: the answer follows the rationale in training
  * texts anyway. Only a last line that states the row's own answer is cut (four hashes may also open a heading).
  */
-function withoutAnswerLine(rationale: string, answerKind: AnswerKind, gold: string): string {
+function withoutAnswerLine(
+  rationale: string,
+  { answerKind, caseSensitive }: AnswerReading,
+  gold: string,
+): string {
   const start = rationale.lastIndexOf("####");
   if (start < 0) return rationale;
   const line = rationale.slice(start).trimEnd();
-  if (line.includes("\n") || !answersEqual(answerKind, normalizeGold(answerKind, line), gold))
+  if (
+    line.includes("\n") ||
+    !answersEqual(answerKind, normalizeGold(answerKind, line), gold, { caseSensitive })
+  )
     return rationale;
   return rationale.slice(0, start).trimEnd();
 }
@@ -46,10 +59,11 @@ export async function readProblems(options: {
   format?: TableFormat | undefined;
   fields: FieldMapping;
   answerKind: AnswerKind;
+  caseSensitive: boolean | undefined;
   role: "train" | "dev" | "test";
   onBadRow: BadRowPolicy;
 }): Promise<ProblemTable> {
-  const { path, role, answerKind } = options;
+  const { path, role, answerKind, caseSensitive } = options;
   const badRows = new BadRows(path, options.onBadRow);
   const entries = new Map<string, ProblemEntry>();
   const keyOfId = new Map<string, string>();
@@ -62,7 +76,7 @@ export async function readProblems(options: {
     onBadRow: (line, error) => badRows.report("a mapped field is missing or unusable", line, error),
   });
   for await (const row of rows) {
-    if (!isUsable(row, answerKind, badRows)) continue;
+    if (!isUsable(row, options, badRows)) continue;
     const key = normalizeQuestion(row.question);
     let entry = entries.get(key);
     if (entry === undefined) {
@@ -87,7 +101,7 @@ export async function readProblems(options: {
       entries.set(key, entry);
     } else {
       const gold = normalizeGold(answerKind, row.answer);
-      if (!answersEqual(answerKind, gold, entry.problem.answer)) {
+      if (!answersEqual(answerKind, gold, entry.problem.answer, { caseSensitive })) {
         badRows.reject(
           "the same question has another answer in an earlier row",
           row.line,
@@ -100,7 +114,7 @@ export async function readProblems(options: {
       if (row.rationale === undefined) repeatedProblems++;
     }
     if (row.rationale !== undefined) {
-      const text = withoutAnswerLine(row.rationale, answerKind, row.answer);
+      const text = withoutAnswerLine(row.rationale, options, row.answer);
       if (text !== row.rationale) answerLines++;
       if (text.includes(answerMarker)) withMarker.push(row.line);
       else entry.rationales.push(text);
@@ -127,22 +141,23 @@ export async function readProblems(options: {
 
 /** Line of the file that a question came from, or one of its rationales, for messages; undefined where no row gives it. */
 export async function lineOf(
-  options: { path: string; format?: TableFormat | undefined; fields: FieldMapping; answerKind: AnswerKind },
+  options: { path: string; format?: TableFormat | undefined; fields: FieldMapping } & AnswerReading,
   { question, text }: { question: string; text?: string },
 ): Promise<number | undefined> {
-  const { path, answerKind } = options;
+  const { path } = options;
   const key = normalizeQuestion(question);
   const rows = mapRows(readTable(path, options.format), options.fields, { file: path, onBadRow: () => {} });
   for await (const { question: asked, rationale, answer, line } of rows) {
     if (normalizeQuestion(asked) !== key) continue;
     if (text === undefined) return line;
-    if (rationale !== undefined && withoutAnswerLine(rationale, answerKind, answer) === text) return line;
+    if (rationale !== undefined && withoutAnswerLine(rationale, options, answer) === text) return line;
   }
   return undefined;
 }
 
 /** Checks a row's own content; reports what is wrong with it. */
-function isUsable(row: MappedRow, answerKind: AnswerKind, badRows: BadRows): boolean {
+function isUsable(row: MappedRow, reading: AnswerReading, badRows: BadRows): boolean {
+  const { answerKind } = reading;
   const remedy = "Correct the row, leave it out, or skip bad rows (onBadRow: skip).";
   if (row.question.trim() === "") {
     badRows.reject("the question is empty", row.line, "", "question", remedy);
@@ -159,7 +174,7 @@ function isUsable(row: MappedRow, answerKind: AnswerKind, badRows: BadRows): boo
     return false;
   }
   if (row.rationale === undefined) return true;
-  const text = withoutAnswerLine(row.rationale, answerKind, row.answer);
+  const text = withoutAnswerLine(row.rationale, reading, row.answer);
   if (text.trim() === "") {
     badRows.reject("the rationale is empty", row.line, "", "rationale", remedy);
     return false;

@@ -2,17 +2,67 @@
 import { RandomStream } from "../util/random.ts";
 
 /**
- * A question with what varies between copies of it removed: lower case, white space collapsed, punctuation dropped.
- * Signs that belong to numbers stay ("5 - 3" is not "5 + 3", "3.5" is not "35"). Two problems with the same result are
- * the same problem. A question of punctuation alone is kept as it is.
+ * A question with what varies between copies of it removed: upper case, white space, typography, sentence punctuation.
+ * What makes another problem of the same words stays: operators, brackets, decimal points, signs, exponents, "5!". Two
+ * problems with the same result are the same problem. A question of punctuation alone is kept as it is.
  */
 export function normalizeQuestion(text: string): string {
-  const lower = text.normalize("NFKC").toLowerCase();
+  const plain = plainCharacters(text)
+    .toLowerCase()
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
+    .replace(emphasis, "")
+    .replace(loneLetterInBrackets, "$1");
+  const words = plain.replace(sentenceMarks, " ");
+  const spaced = words
+    .replace(/-/g, (mark, offset: number) => (isMinus(words, offset) ? mark : " "))
+    // White space around what stays means nothing: "(True)" is "( True )". A decimal point has none.
+    .replace(/(?!\.)[\p{P}\p{S}]/gu, " $& ");
+  const collapsed = spaced.replace(/\s+/g, " ").trim();
+  return collapsed === "" ? text.trim() : collapsed;
+}
+
+/** Stars and underscores around words ("**How many**"), not between operands. */
+const emphasis =
+  /(?<=^|[\s"'“‘([{])[*_]+(?=[\p{L}"'“‘])|(?<=[\p{L}.,;:!?"'”’])[*_]+(?=$|[\s.,;:!?"'”’)\]}])/gu;
+/** The label of a choice: "(A) red" is "A. red". */
+const loneLetterInBrackets = /(?<=^|\s)[([](\p{L})[)\]]/gu;
+/** An exclamation mark counts where it ends a word ("5!" is a factorial, "!=" an operator), an apostrophe unless it is f'(x). */
+const sentenceMarks =
+  /\.(?!\d)|(?<=\p{L}{2}|[?"'”’])!+(?!=)|'(?!\()|[,;:?"`´…•—―‘’‚‛“”„‟«»‹›¿¡、。「」『』]/gu;
+
+/**
+ * One form for the characters that print alike: full-width letters, ligatures, dashes, no-break spaces. Exponents and
+ * fractions keep theirs ("5²" is not "52").
+ */
+function plainCharacters(text: string): string {
+  return text
+    .replace(/[^\p{No}\p{Lm}\u2070-\u209f´]+/gu, (part) => part.normalize("NFKC"))
+    .replace(/\p{Cf}/gu, "")
+    .replace(/[‐‑‒–−]/g, "-");
+}
+
+/** Whether a dash belongs to numbers, brackets or variables ("5 - 3", "-x", "a-b"), not to words ("T-shirt", "one - two"). */
+function isMinus(text: string, offset: number): boolean {
+  const before = text.slice(Math.max(0, offset - 3), offset);
+  const after = text.slice(offset + 1, offset + 4);
+  if (/[\p{N})\]}]\s?$/u.test(before) || /^\s?[\p{N}.([{]/u.test(after)) return true;
+  if (!/^\s?\p{L}(?![\p{L}\p{N}])/u.test(after)) return false;
+  return (
+    /(?:^|[^\p{L}\p{N}])\p{L}\s?$/u.test(before) || (/(?:^|[\s([{])$/.test(before) && !/^\s/.test(after))
+  );
+}
+
+/**
+ * What the draw of a question hangs on (`chooseShare`, `chooseCount`). Coarser than `normalizeQuestion`, and fixed: with
+ * another key the same data and seed would be split otherwise.
+ */
+export function drawKey(question: string): string {
+  const lower = question.normalize("NFKC").toLowerCase();
   const kept = lower
     .replace(/(\d),(?=\d{3})/g, "$1")
     .replace(/\p{P}/gu, (mark, offset: number) => (belongsToNumber(mark, lower, offset) ? mark : " "));
   const collapsed = kept.replace(/\s+/g, " ").trim();
-  return collapsed === "" ? text.trim() : collapsed;
+  return collapsed === "" ? question.trim() : collapsed;
 }
 
 function belongsToNumber(mark: string, text: string, offset: number): boolean {

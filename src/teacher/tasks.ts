@@ -32,6 +32,7 @@ export async function readTasks(
       format: set.format,
       fields: { question, answer, ...(id === undefined ? {} : { id }) },
       answerKind: set.answerKind,
+      caseSensitive: set.caseSensitive,
       role: "train",
       onBadRow: set.onBadRow,
     });

@@ -33,6 +33,47 @@ describe("readAnswer", () => {
     ["number", "12 and x2", "12"],
     ["number", "1,2", "2"],
     ["number", "no digits", undefined],
+    // fractions, signs and powers
+    ["number", "--> 1/2", "1/2"],
+    ["number", "--> 1 / 2", "1/2"],
+    ["number", "--> -1/2 of it", "-1/2"],
+    ["number", "--> 3 1/2 cups", "3 1/2"],
+    ["number", "--> -3 1/2", "-3 1/2"],
+    ["number", "--> $\\frac{1}{2}$", "1/2"],
+    ["number", "--> -3\\dfrac{1}{4}", "-3 1/4"],
+    ["number", "--> 2½", "2 1/2"],
+    ["number", "he eats 3/4", "3/4"],
+    ["number", "--> $1{,}234$", "1234"],
+    ["number", "--> 1,\\!234", "1234"],
+    ["number", "--> 10\\,000", "10000"],
+    ["number", "--> 12,34,567", "1234567"],
+    ["number", "--> 2 × 10^5", "200000"],
+    ["number", "--> 2.3 \\times 10^{-5}", "0.000023"],
+    ["number", "--> 10⁵", "100000"],
+    ["number", "it is 10^3", "1000"],
+    ["number", "--> - 5", "-5"],
+    ["number", "--> –5", "-5"],
+    ["number", "--> “− 5”", "-5"],
+    ["number", "--> -₹5", "-5"],
+    ["number", "--> -\\$5", "-5"],
+    ["number", "it is 20 cm^2", "20"],
+    ["number", "it is 20 \\text{cm}^{2}", "20"],
+    // what is no fraction, sign or power
+    ["number", "so 15/3 = 5", "5"],
+    ["number", "on 05/06/2020", "2020"],
+    ["number", "--> 5/6/2020", "5"],
+    ["number", "on 05/06", "06"],
+    ["number", "--> 20 10/2", "20"],
+    ["number", "20 10/2", "5"],
+    ["number", "the ratio is 3:4", "4"],
+    ["number", "eats 3-5 apples", "5"],
+    ["number", "eats 3–5 apples", "5"],
+    ["number", "--> 10 - 5", "10"],
+    ["number", "Ann – 5 apples", "5"],
+    ["number", "x2/3", "3"],
+    ["number", "1/0", "0"],
+    ["number", "--> 10,20,30", "10"],
+    ["number", "3^2", "2"],
     ["svamp", "--> 50%", "50"],
     // letters
     ["tracking_shuffled_objects", "Therefore, the answer is B.", "B"],
@@ -61,6 +102,15 @@ describe("readAnswer", () => {
     ["aqua", "--> ‘B’", "B"],
     ["aqua", "--> 'C) 12'", "C"],
     ["aqua", "point A' and the line O'B", undefined],
+    ["commonsense_qa", "--> B. Bank", "B"],
+    ["commonsense_qa", "--> C. Two", "C"],
+    ["commonsense_qa", "--> B. Bank, not C.", "B"],
+    ["commonsense_qa", "--> **B. Bank**", "B"],
+    ["commonsense_qa", "--> “B. Bank”", "B"],
+    ["commonsense_qa", "--> E.T. is in D", "D"],
+    ["commonsense_qa", "--> Mr. B. Good", undefined],
+    ["commonsense_qa", "--> It was B. Good", undefined],
+    ["choice", "--> I: Ireland", "I"],
     ["choice", "--> J", "J"],
     ["choice", "I think H. I am sure.", "H"],
     ["choice", "The answer is I.", "I"],
@@ -73,7 +123,16 @@ describe("readAnswer", () => {
     ["strategy_qa", "Is there no doubt? So the answer is 'yes'.", "yes"],
     ["strategy_qa", "--> ‘no’", "no"],
     ["strategy_qa", "yes, whatever the no's are", "yes"],
+    ["yesNo", "--> True", "yes"],
+    ["yesNo", "--> **False**, as it was not there", "no"],
+    ["yesNo", "--> no, True", "no"],
+    ["yesNo", "--> Truely", undefined],
+    ["yesNo", "It is not true", undefined],
+    ["strategy_qa", "--> True", undefined],
     // strings
+    ["last_letter_concatenation", "--> **yajc**", "yajc"],
+    ["last_letter_concatenation", "--> (yajc)", "yajc"],
+    ["last_letter_concatenation", 'So it is **"yajc"**.', "yajc"],
     ["last_letter_concatenation", '--> "yajc".', "yajc"],
     ["last_letter_concatenation", "--> y a j c\nmore", "yajc"],
     ["last_letter_concatenation", 'So, the final answer is "yajo".', "yajo"],
@@ -99,6 +158,12 @@ describe("answersEqual", () => {
     ["gsm8k", "18.0000005", "18", true],
     ["gsm8k", "18.00001", "18", false],
     ["gsm8k", "1234", "1,234", true],
+    ["number", "0.5", "1/2", true],
+    ["number", "3.5", "3 1/2", true],
+    ["number", "-7/2", "-3 1/2", true],
+    ["number", "0.333333", "1/3", true],
+    ["number", "200000", "2 × 10^5", true],
+    ["number", "5", "- 5", false],
     ["gsm8k", undefined, "1", false],
     ["gsm8k", "1", "none", false],
     ["gsm8k", "72", "48+24 = 72\n#### 72", true],
@@ -108,14 +173,29 @@ describe("answersEqual", () => {
     ["strategy_qa", "no", "false", true],
     ["last_letter_concatenation", "asia", "asia", true],
     ["last_letter_concatenation", "ASIA", "asia", false],
-    ["text", "paris", "Paris", true],
+    ["text", "paris", "Paris", false],
+    ["text", "Paris.", "Paris", true],
+    ["text", '"Paris"', "Paris", true],
+    ["text", "**Paris**.", "Paris", true],
+    ["text", "**Paris.**", "Paris", true],
+    ["text", "(‘Paris’)", "`Paris`.", true],
+    ["text", "'7 o'clock'", "7 o'clock", true],
+    ["text", "Washington D.C.", "Washington D.C", true],
+    ["text", "(a) or (b)", "a) or (b", false],
+    ["text", '"a" or "b"', 'a" or "b', false],
+    ["text", "**a** and **b**", "a** and **b", false],
+    ["text", "Paris...", "Paris", false],
+    ["text", "Paris (France)", "Paris France", false],
+    ["text", '""', '"', false],
+    ["last_letter_concatenation", "yajc", "(yajc)", true],
   ])("%s: %j against %j is %j", (kind, predicted, gold, expected) => {
     expect(answersEqual(kind, predicted, gold)).toBe(expected);
   });
 
   test("case counts as the option says", () => {
     expect(answersEqual("last_letter_concatenation", "ASIA", "asia", { caseSensitive: false })).toBe(true);
-    expect(answersEqual("text", "paris", "Paris", { caseSensitive: true })).toBe(false);
+    expect(answersEqual("text", "paris", "Paris", { caseSensitive: false })).toBe(true);
+    expect(answersEqual("text", '"paris".', "Paris", { caseSensitive: false })).toBe(true);
   });
 });
 
@@ -125,15 +205,23 @@ test.each<[AnswerKind, string, string | undefined]>([
   ["tracking_shuffled_objects", "c", "C"],
   ["tracking_shuffled_objects", "D", undefined],
   ["date_understanding", "(C) 03/10/1985", "C"],
+  ["commonsense_qa", "B. Bank", "B"],
   ["svamp", "18", "18"],
   ["svamp", "18.0 (apples)", "18.0"],
   ["gsm8k", "1,234.0", "1234.0"],
   ["gsm8k", "a solution with 3 numbers\n#### -1,072", "-1072"],
   ["number", "Add 3 and 4. The answer is: 7", "7"],
   ["number", "10 or 12", undefined],
+  ["number", "1/3", "1/3"],
+  ["number", "- 5", "-5"],
+  ["number", "–5", "-5"],
+  ["number", "20 cm^2", "20"],
+  ["number", "15/3 = 5", "5"],
   ["number", "", undefined],
   ["yesNo", "Yes", "yes"],
   ["yesNo", "True", "yes"],
+  ["yesNo", "True, no doubt", undefined],
+  ["coin_flip", "False", "no"],
   ["yesNo", "maybe", undefined],
   ["last_letter_concatenation", "nk", "nk"],
   ["text", " New York ", "New York"],
@@ -145,6 +233,11 @@ test.each<[AnswerKind, string, string | undefined]>([
 test("goldTail keeps a plain answer as it is written", () => {
   expect(goldTail(" (C) ")).toBe("(C)");
   expect(goldTail("x\n#### 72")).toBe("72");
+});
+
+test("goldTail finds the phrase behind letters that lower case makes longer", () => {
+  expect(goldTail("İİİ The ANSWER is: 72")).toBe("72");
+  expect(goldTail("answer is 1, no, the answer is 2")).toBe("2");
 });
 
 test("what is written after the marker is read back, for every kind", () => {

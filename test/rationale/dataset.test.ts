@@ -161,6 +161,17 @@ describe("bad rows", () => {
     expect(data.notes[0]).toMatch(/2 rows skipped: .* \(line 6, 7\)$/);
   });
 
+  test("answers that differ in case are two answers, unless case does not count", async () => {
+    const train = put("case.jsonl", [
+      { ...row(1), a: "Paris" },
+      { ...row(1, "Again."), a: "paris." },
+      { ...row(2), a: "Rome" },
+    ]);
+    const spec = { ...base, answerKind: "text", train, testShare: 0, devShare: 0 } as const;
+    await expect(loadDataset(spec)).rejects.toThrow("another answer");
+    expect((await loadDataset({ ...spec, caseSensitive: false })).train.length).toBe(3);
+  });
+
   test("nothing left is an error", async () => {
     const hopeless = put("hopeless.jsonl", [{ ...row(1), a: "none" }]);
     await expect(loadDataset({ ...base, train: hopeless, onBadRow: "skip" })).rejects.toThrow(

@@ -3,7 +3,7 @@ import {
   builtinTaskNames,
   builtinTasks,
   generateBuiltin,
-  normalizedQuestion,
+  splitKey,
   splitOfQuestion,
 } from "../../src/tasks/builtin/index.ts";
 import { answerKinds } from "../../src/tasks/problem.ts";
@@ -65,7 +65,7 @@ describe.each(builtinTaskNames)("problems of %s", (task) => {
       const ids = new Set([...train, ...dev, ...test].map((row) => row.id));
       expect(ids.size).toBe(700);
       for (const [split, rows] of Object.entries({ train, dev, test })) {
-        const questions = new Set(rows.map((row) => normalizedQuestion(row.question)));
+        const questions = new Set(rows.map((row) => splitKey(row.question)));
         expect(questions.size).toBe(rows.length);
         for (const question of questions) {
           expect(splitsOf.get(question) ?? split).toBe(split);

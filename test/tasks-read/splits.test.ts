@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chooseCount, chooseShare, normalizeQuestion } from "../../src/tasks/splits.ts";
+import { chooseCount, chooseShare, drawKey, normalizeQuestion } from "../../src/tasks/splits.ts";
 
 test("copies of a question normalize to the same text", () => {
   const copies = [
@@ -11,14 +11,47 @@ test("copies of a question normalize to the same text", () => {
 });
 
 test.each([
+  ["Tom’s “red” T-shirt – or Ann's?", "tom's \"red\" t shirt or ann's"],
+  ["not ( True and False )", "not (True and False)"],
+  ["What is 2+3?", "what is 2 + 3"],
+  ["What is 5 − 3?", "What is 5 - 3 ?"],
+  ["What is 5–3?", "What is 5-3?"],
+  ["**How many** are left?", "How many are left?"],
+  ["Which one?\n(A) red (B) blue", "Which one? A. red B. blue"],
+  ["Ｔｏｍ\u00a0has ３ apples", "Tom has 3 apples"],
+  ["the ﬁrst co\u00adin", "the first coin"],
+  ["Cafe\u0301", "Café"],
+  ["Tom, who is six - and Ann - swam!", "Tom who is six and Ann swam."],
+])("%j and %j are the same question", (first, second) => {
+  expect(normalizeQuestion(first)).toBe(normalizeQuestion(second));
+});
+
+test.each([
   ["5 - 3", "5 + 3"],
   ["What is -3?", "What is 3?"],
   ["3.5 apples", "35 apples"],
   ["3 * 4", "3 / 4"],
   ["2(3-1)", "2(3+1)"],
   ["???", "!!!"],
+  ["What is (2 + 3) * 4?", "What is 2 + (3 * 4)?"],
+  ["not ( True and False )", "( not True ) and False"],
+  ["a*b", "a-b"],
+  ["a*b", "a/b"],
+  ["a - b", "a b"],
+  ["What is -x?", "What is x?"],
+  ["What is 5² + 1?", "What is 52 + 1?"],
+  ["What is 2ⁿ?", "What is 2n?"],
+  ["What is 3½?", "What is 31/2?"],
+  ["What is 5! ?", "What is 5?"],
+  ["Is x != y?", "Is x = y?"],
+  ["What is f'(2)?", "What is f(2)?"],
+  ["a_1", "a1"],
 ])("%j and %j stay different", (first, second) => {
   expect(normalizeQuestion(first)).not.toBe(normalizeQuestion(second));
+});
+
+test("a question's draw stays what it was", () => {
+  expect(drawKey("What is (2 + 3) * 4?  Tom's 1,000 - 5!")).toBe("what is 2 + 3 * 4 tom s 1000 - 5");
 });
 
 test("a share is the same for any order of the items, and keeps it", () => {

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { quoteExcerpt } from "../../src/tasks/read/excerpt.ts";
+import { readParquet } from "../../src/tasks/read/parquet.ts";
 import { readTable, type TableFormat, type TableRow } from "../../src/tasks/read/table.ts";
 import { SkipthinkError } from "../../src/util/errors.ts";
 import { collect } from "./collect.ts";
+import { hostileParquet } from "./hostile-parquet.ts";
 import { parquetFixture } from "./parquet-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skipthink-read-"));
@@ -197,7 +199,7 @@ describe("errors", () => {
   test("damaged Parquet files fail as input errors", async () => {
     const parquet = Buffer.from(parquetFixture.snappy, "base64");
     let failures = 0;
-    for (let at = 4; at < parquet.length - 8; at += 23) {
+    for (let at = 4; at < parquet.length - 8; at += 37) {
       const damaged = Buffer.from(parquet);
       damaged[at] = damaged[at]! ^ 0xff;
       try {
@@ -209,6 +211,17 @@ describe("errors", () => {
     }
     expect(failures).toBeGreaterThan(5);
   });
+
+  test.each(Object.entries(hostileParquet))(
+    "%s in a Parquet file ends its decoder alone",
+    async (_, bytes) => {
+      const path = put("hostile.parquet", bytes);
+      expect(bytes.length).toBeLessThan(200);
+      const error = await collect(readParquet(path, 100)).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ exitCode: 2, place: { file: path } });
+      expect((error as SkipthinkError).message).toMatch(/decoder ended .* counts in the file are false/);
+    },
+  );
 });
 
 test("excerpts are one escaped line of at most 80 characters", () => {

@@ -15,11 +15,15 @@ const longestText = 20_000;
 const longestAnswer = 1_000;
 
 export interface AnswerOptions {
-  /** For `last_letter_concatenation` (default true) and `text` (default false); the other kinds ignore it. */
+  /** For `last_letter_concatenation` and `text`, default true; the other kinds ignore it. */
   caseSensitive?: boolean | undefined;
 }
 
-type Reading = { form: "number" | "yesNo" | "string" | "line" } | { form: "letter"; last: string };
+type Reading =
+  | { form: "number" | "string" | "line" }
+  /** `truth`: an answer that opens with True or False says yes or no. METHOD §8 has yes and no alone for its benchmarks. */
+  | { form: "yesNo"; truth: boolean }
+  | { form: "letter"; last: string };
 
 /** How each kind is read: the form of its candidates. */
 const readings: Record<AnswerKind, Reading> = {
@@ -34,17 +38,17 @@ const readings: Record<AnswerKind, Reading> = {
   svamp: { form: "number" },
   gsm8k: { form: "number" },
   number: { form: "number" },
-  strategy_qa: { form: "yesNo" },
-  coin_flip: { form: "yesNo" },
-  yesNo: { form: "yesNo" },
+  strategy_qa: { form: "yesNo", truth: false },
+  coin_flip: { form: "yesNo", truth: false },
+  yesNo: { form: "yesNo", truth: true },
   last_letter_concatenation: { form: "string" },
   text: { form: "line" },
 };
 
 /**
  * The answer a text gives: the first candidate after the first `-->`, or without one the last candidate of the text.
- * @returns the candidate in the form that `answersEqual` takes: a letter, a number without commas, "yes" or "no", or a
- *   string; undefined if there is none.
+ * @returns the candidate in the form that `answersEqual` takes: a letter, a number ("1234.5", "3 1/2"), "yes" or "no", or
+ *   a string; undefined if there is none.
  */
 export function readAnswer(kind: AnswerKind, text: string): string | undefined {
   const tail = text.length > longestText ? text.slice(-longestText) : text;
@@ -67,9 +71,9 @@ export function answersEqual(
     case "number":
       return numbersEqual(predicted, expected);
     case "string":
-      return sameString(predicted, expected, options.caseSensitive ?? true);
+      return sameString(predicted, expected, options);
     case "line":
-      return sameString(predicted, expected, options.caseSensitive ?? false);
+      return sameString(unwrapped(predicted), unwrapped(expected), options);
     case "letter":
     case "yesNo":
       return predicted === expected;
@@ -106,28 +110,38 @@ export function goldTail(gold: string): string {
   const tail = gold.length > longestText ? gold.slice(-longestText) : gold;
   const hashes = tail.lastIndexOf("####");
   if (hashes >= 0) return tail.slice(hashes + 4).trim();
-  const phrase = tail.toLowerCase().lastIndexOf("answer is");
-  return (phrase < 0 ? tail : tail.slice(phrase + "answer is".length).replace(/^\s*:/, "")).trim();
+  const phrase = [...tail.matchAll(/answer is(?:\s*:)?/giu)].at(-1);
+  return (phrase === undefined ? tail : tail.slice(phrase.index + phrase[0].length)).trim();
 }
 
 /** A word of its own: in quotation marks maybe, but not before or after an apostrophe ("no's"). */
 const yesOrNo = /(?<![\p{L}\p{N}_-]|[\p{L}\p{N}]['’])(?:yes|no)(?![\p{L}\p{N}_-]|['’][\p{L}\p{N}])/giu;
 
-/** The candidates of a text; for free strings the single one at the end that `which` names. */
+/** The word that opens an answer, in quotation marks, emphasis or brackets maybe. */
+const trueOrFalse = /^[^\p{L}\p{N}]*(true|false)(?![\p{L}\p{N}_-]|['’][\p{L}\p{N}])/iu;
+
+/**
+ * The candidates of a text; for free strings the single one at the end that `which` names. An answer or gold is read for its
+ * "first", running text for its "last".
+ */
 function candidates(reading: Reading, text: string, which: "first" | "last"): string[] {
   switch (reading.form) {
     case "letter":
-      return letterCandidates(text, reading.last);
+      return letterCandidates(text, reading.last, which === "first");
     case "number":
-      return numberCandidates(text);
-    case "yesNo":
-      return Array.from(text.matchAll(yesOrNo), (match) => match[0].toLowerCase());
+      return numberCandidates(text, which === "first");
+    case "yesNo": {
+      const words = Array.from(text.matchAll(yesOrNo), (match) => match[0].toLowerCase());
+      const truth =
+        reading.truth && which === "first" ? trueOrFalse.exec(text)?.[1]?.toLowerCase() : undefined;
+      return truth === undefined ? words : [truth === "true" ? "yes" : "no", ...words];
+    }
     case "string": {
       const line = pickLine(text, which);
       // After the marker the line is the answer; in running text its last word is ('… we get: "yajc".').
       const words =
         which === "first" ? line : (line.split(/\s+/).findLast((word) => bareString(word) !== "") ?? "");
-      return nonEmpty(bareString(words));
+      return nonEmpty(bareString(unwrapped(words)));
     }
     case "line":
       return nonEmpty(pickLine(text, which));
@@ -150,6 +164,52 @@ function bareString(text: string): string {
   return text.replace(/["'“”‘’`.\s]/g, "");
 }
 
-function sameString(first: string, second: string, caseSensitive: boolean): boolean {
+/** What may surround an answer: emphasis, code, quotes, brackets. */
+const wrappers = [
+  "** **",
+  "__ __",
+  "* *",
+  "_ _",
+  "` `",
+  '" "',
+  "' '",
+  "“ ”",
+  "‘ ’",
+  "« »",
+  "( )",
+  "[ ]",
+  "{ }",
+].map((pair) => pair.split(" ") as [string, string]);
+/** Nobody writes more of them around an answer; the cap keeps hostile texts cheap. */
+const mostWrappers = 8;
+
+/** Without what surrounds the whole answer, and without the full stop at its end: **"Paris"**. is Paris. */
+function unwrapped(text: string): string {
+  let bare = text.trim();
+  for (let layer = 0; layer < mostWrappers; layer++) {
+    const stopped = bare.replace(/(?<=[^.\s])\s*\.$/, "");
+    const [open, close] = wrappers.find((pair) => surround(stopped, pair)) ?? ["", ""];
+    const inner = stopped.slice(open.length, stopped.length - close.length).trim();
+    if (inner === bare) break;
+    bare = inner;
+  }
+  return bare;
+}
+
+/** Whether the marks open and close around the whole text: "(a) or (b)" has none. An apostrophe closes nothing. */
+function surround(text: string, [open, close]: [string, string]): boolean {
+  if (!text.startsWith(open) || !text.endsWith(close)) return false;
+  const inner = text.slice(open.length, -close.length).replace(/(?<=\p{L})['’](?=\p{L})/gu, "");
+  if (text.length < open.length + close.length || inner.trim() === "") return false;
+  if (open === close) return !inner.includes(open);
+  let depth = 0;
+  for (const character of inner) {
+    if (character === open) depth++;
+    if (character === close && --depth < 0) return false;
+  }
+  return depth === 0;
+}
+
+function sameString(first: string, second: string, { caseSensitive = true }: AnswerOptions): boolean {
   return caseSensitive ? first === second : first.toLowerCase() === second.toLowerCase();
 }

@@ -7,6 +7,8 @@ const window = 32;
 const strongCue =
   /(?:\b(?:answer|option|choice|choose|select|pick)(?:\s+(?:is|was|would be|should be))?|[:=>])[\s"'“*([{$]*$/i;
 const weakCue = /\b(?:is|are|be|was|namely|therefore|so|or|and|either)[,:\s"'“*([{$]*$/i;
+/** What may stand between the answer's mark and a choice that opens the answer. */
+const beforeAnswer = /^[\s"'“‘*_`([{$]*$/;
 /** Words that do not follow the article "A". */
 const afterLetterA =
   /^(?:is|was|are|has|had|because|since|as|and|or|would|will|can|must|should|gives|says)\b/;
@@ -19,13 +21,22 @@ const sentenceStart =
  * The choices among A … `last` in order of appearance. A letter counts if it stands alone or in parentheses; not if it
  * is part of a word, an article ("A dog"), the pronoun I, an initial ("A. Smith", "John B. Good") or the left side of a
  * formula ("A = 3").
+ * @param isAnswer the text is an answer, no running text: a letter that opens it as a label is no initial ("B. Bank")
  */
-export function letterCandidates(text: string, last: string): string[] {
+export function letterCandidates(text: string, last: string, isAnswer: boolean): string[] {
   const candidates: string[] = [];
   for (const match of text.matchAll(/[A-J]/g)) {
-    if (match[0] <= last && isChoice(text, match.index)) candidates.push(match[0]);
+    if (match[0] > last) continue;
+    if ((isAnswer && opensAnswer(text, match.index)) || isChoice(text, match.index))
+      candidates.push(match[0]);
   }
   return candidates;
+}
+
+/** Whether the letter is the label that an answer begins with: "B. Bank", "(B) Bank", "**B:** Bank". */
+function opensAnswer(text: string, index: number): boolean {
+  if (index > window || !beforeAnswer.test(text.slice(0, index))) return false;
+  return /^(?:[):]|\.(?:[\s*_]|$))/.test(text.slice(index + 1, index + 3));
 }
 
 function isChoice(text: string, index: number): boolean {

@@ -3,12 +3,13 @@
  * in the published split. Nothing is fetched; a file that is not there is named with the place where its authors publish it.
  */
 import { existsSync } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { writeTextAtomically } from "../../tensor/atomic-file.ts";
 import { inputError } from "../../util/errors.ts";
 import { normalizeGold } from "../answers/answers.ts";
-import { isRecord, kindOf, parserReason, readJsonLines } from "../read/jsonl.ts";
+import { readJson } from "../read/json.ts";
+import { isRecord, kindOf, readJsonLines } from "../read/jsonl.ts";
 import type { TableRow } from "../read/table.ts";
 import { publishedSample, publishedSplit } from "./published-split.ts";
 import { type BenchmarkRow, readBenchmarkRow } from "./rows.ts";
@@ -24,9 +25,6 @@ export interface PreparedBenchmark {
   test: PreparedRow[];
   notes: string[];
 }
-
-/** The largest of the twelve files, AQuA's training file, has about 60 MB. */
-const largestFile = 400_000_000;
 
 /**
  * Reads a benchmark and splits it by the published rule.
@@ -103,23 +101,7 @@ async function* rowsOf(path: string): AsyncGenerator<{ row: unknown; line: numbe
     yield* readJsonLines(path) satisfies AsyncIterable<TableRow>;
     return;
   }
-  const { size } = await stat(path);
-  if (size > largestFile)
-    throw inputError(
-      `the file is larger than ${largestFile} bytes`,
-      { file: path },
-      "Give the original file.",
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)));
-  } catch (error) {
-    throw inputError(
-      `the file is not JSON (${error instanceof TypeError ? "no UTF-8 text" : parserReason(error)})`,
-      { file: path },
-      "Give the original file.",
-    );
-  }
+  const value = await readJson(path, "Give the original file.");
   const rows = isRecord(value) && Object.hasOwn(value, "examples") ? value.examples : value;
   if (!Array.isArray(rows))
     throw inputError(

@@ -20,8 +20,11 @@ const mostRationalesPerProblem = 100;
 /** Draws without a new question after which the space of questions counts as used up. */
 const fruitlessDraws = 20_000;
 
-/** Lower case, and every run of other characters than letters and digits one space: equal for the same question. */
-export function normalizedQuestion(question: string): string {
+/**
+ * What the split of a built-in question hangs on: lower case, and every run of other characters than letters and digits one
+ * space. Fixed, as every recorded run depends on it; a user's questions are told apart by `normalizeQuestion` (splits.ts).
+ */
+export function splitKey(question: string): string {
   return question
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, " ")
@@ -29,12 +32,12 @@ export function normalizedQuestion(question: string): string {
 }
 
 /**
- * The split that a question belongs to, decided by a hash of its normalized text (FNV-1a, mixed): 10 of 16 to train,
+ * The split that a question belongs to, decided by a hash of its key (FNV-1a, mixed): 10 of 16 to train,
  * 2 to dev, 4 to test. So splits stay apart whatever the counts, and also between different seeds.
  */
 export function splitOfQuestion(question: string): BuiltinSplit {
   let hash = 0x811c9dc5;
-  for (const character of normalizedQuestion(question)) {
+  for (const character of splitKey(question)) {
     hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad) >>> 0;
@@ -79,7 +82,7 @@ function drawSplit(
   let fruitless = 0;
   while (problems.length < count) {
     const problem = task.problem(random, options);
-    const key = normalizedQuestion(problem.question);
+    const key = splitKey(problem.question);
     if (seen.has(key) || splitOfQuestion(problem.question) !== split) {
       fruitless += 1;
       if (fruitless > fruitlessDraws) {

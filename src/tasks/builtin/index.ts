@@ -14,7 +14,7 @@ export {
   type BuiltinCounts,
   type BuiltinSplit,
   type GenerateOptions,
-  normalizedQuestion,
+  splitKey,
   splitOfQuestion,
 } from "./generate.ts";
 export type { BuiltinOptions, BuiltinProblem, BuiltinTask, Explanation, ExplanationBlock } from "./types.ts";

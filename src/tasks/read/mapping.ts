@@ -1,5 +1,6 @@
 /** From a row with the user's own column names to question, answer, rationale and id. */
 import { inputError } from "../../util/errors.ts";
+import { nearest } from "../../util/nearest.ts";
 import { quoteExcerpt } from "./excerpt.ts";
 import { isRecord, kindOf } from "./jsonl.ts";
 import type { TableRow } from "./table.ts";
@@ -110,13 +111,13 @@ function textOf(value: unknown, path: string, place: Place): string {
 function missingField(row: Record<string, unknown>, path: string, place: Place): Error {
   const names = fieldNames(row);
   const shown = names.slice(0, 20).map(quoteExcerpt).join(", ");
-  const nearest = nearestName(path, names);
+  const meant = nearest(path, names);
   return inputError(
     `the row has no field ${quoteExcerpt(path)}; it has ${shown === "" ? "no fields" : shown}${names.length > 20 ? ", ..." : ""}`,
     { ...place, key: path },
-    nearest === undefined
+    meant === undefined
       ? "Fill the field, name one of these in the field mapping (fields), or skip bad rows (onBadRow: skip)."
-      : `Did you mean ${quoteExcerpt(nearest)}? Correct the field mapping (fields).`,
+      : `Did you mean ${quoteExcerpt(meant)}? Correct the field mapping (fields).`,
   );
 }
 
@@ -131,33 +132,4 @@ function fieldNames(row: Record<string, unknown>): string[] {
             .map((inner) => `${name}.${inner}`)
         : [name],
     );
-}
-
-/** The name with the fewest edits from `wanted`, letter case aside, if less than half of it must change. */
-function nearestName(wanted: string, names: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.ceil(wanted.length / 2);
-  for (const name of names) {
-    if (name.length > 100 || wanted.length > 100) continue;
-    const distance = editDistance(wanted.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance) {
-      best = name;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein distance. */
-function editDistance(first: string, second: string): number {
-  let row = Array.from({ length: second.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= first.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= second.length; j++) {
-      const substitution = row[j - 1]! + (first[i - 1] === second[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[second.length]!;
 }
