@@ -1,5 +1,5 @@
 /**
- * Gradient smoothing (METHOD §7): the step's gradient is the sum of the core tokens' part and the part of all others. How
+ * Gradient smoothing (docs/method.md §7): the step's gradient is the sum of the core tokens' part and the part of all others. How
  * long is the core part, and does the step still point its way?
  */
 import type { InspectableStudent } from "../engine/engine.ts";

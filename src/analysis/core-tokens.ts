@@ -1,5 +1,5 @@
 /**
- * Core reasoning tokens by counterfactual (METHOD §7): replace one token of a rationale by the student's best alternative,
+ * Core reasoning tokens by counterfactual (docs/method.md §7): replace one token of a rationale by the student's best alternative,
  * leave everything else as it is, and score the gold answer. The token is core if the gold answer stops being the arg-max or
  * its log-probability falls by more than δ.
  */
@@ -8,7 +8,7 @@ import type { EncodedRationale } from "../method/items/encode.ts";
 import { planTests } from "./core-sample.ts";
 
 /**
- * `shown`: the whole rationale stands before the answer, as METHOD §7 has it. `hidden`: its last step, which states the
+ * `shown`: the whole rationale stands before the answer, as docs/method.md §7 has it. `hidden`: its last step, which states the
  * answer, is taken out, as probing does by default; with the answer in view little else decides it.
  */
 export type CoreView = "shown" | "hidden";

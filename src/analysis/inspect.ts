@@ -1,5 +1,5 @@
 /**
- * The main path of `skipthink inspect` (METHOD §7): core tokens, their share of loss and gradient per optimizer step, the
+ * The main path of `skipthink inspect` (docs/method.md §7): core tokens, their share of loss and gradient per optimizer step, the
  * sharpness of both minima, and where accuracy is lost. Each part opens the student it needs and closes it again.
  */
 import type { InspectableStudent, OpenOptions, TokenSequence } from "../engine/engine.ts";

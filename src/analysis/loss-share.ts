@@ -1,4 +1,4 @@
-/** How much of an optimizer step's loss falls on core tokens, and how much of its tokens they are (METHOD §7). */
+/** How much of an optimizer step's loss falls on core tokens, and how much of its tokens they are (docs/method.md §7). */
 import type { Student } from "../engine/engine.ts";
 import type { MarkedBatch } from "./marked-batches.ts";
 

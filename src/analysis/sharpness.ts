@@ -1,5 +1,5 @@
 /**
- * How sharp a minimum is (METHOD §7), two ways: the loss along random filter-normalized directions, and the largest loss
+ * How sharp a minimum is (docs/method.md §7), two ways: the loss along random filter-normalized directions, and the largest loss
  * found by gradient ascent within a ball around the weights (as in sharpness-aware minimization, Foret et al. 2021). The
  * student has its own weights again afterwards, whatever happens.
  */

@@ -1,5 +1,5 @@
 /**
- * chunking/<method>.jsonl: what each search while a student is trained found, one line per rationale (METHOD §3), and nothing of a
+ * chunking/<method>.jsonl: what each search while a student is trained found, one line per rationale (docs/method.md §3), and nothing of a
  * search that the checkpoint in use does not know.
  */
 import { existsSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * Step splitting (METHOD §2): a rationale's text becomes its ordered steps, lines first, then sentences inside a line.
+ * Step splitting (docs/method.md §2): a rationale's text becomes its ordered steps, lines first, then sentences inside a line.
  * Lossless, deterministic, linear in the text, and independent of the platform's locale data.
  */
 import {

@@ -1,6 +1,6 @@
 /** The data that flows through the pipeline: problems, rationales and their steps. */
 
-/** How an answer is read and compared (METHOD §8, plus four for a user's own data). */
+/** How an answer is read and compared (docs/method.md §8, plus four for a user's own data). */
 export const answerKinds = [
   "aqua",
   "commonsense_qa",

@@ -1,4 +1,4 @@
-/** The two verdicts of skip probing on the real engine: one teacher-forced pass must say what decoding would (METHOD §5). */
+/** The two verdicts of skip probing on the real engine: one teacher-forced pass must say what decoding would (docs/method.md §5). */
 import { beforeAll, expect, test } from "vitest";
 import type { OnnxStudent } from "../../src/engine/onnx/student.ts";
 import { forcedJudge, generateJudge } from "../../src/method/probe/judge.ts";

@@ -1,4 +1,4 @@
-/** `skipthink inspect`: core tokens, their loss and gradient per step, sharpness, lost answers (METHOD §7) of a run. */
+/** `skipthink inspect`: core tokens, their loss and gradient per step, sharpness, lost answers (docs/method.md §7) of a run. */
 import { type Command, InvalidArgumentError } from "commander";
 import type { InspectData } from "../../analysis/data.ts";
 import { inspectRun } from "../../analysis/inspect.ts";

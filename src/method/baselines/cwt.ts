@@ -1,4 +1,4 @@
-/** Chunk-wise training (METHOD §4): one item per chunk and one for the answer, one chunk per iteration. */
+/** Chunk-wise training (docs/method.md §4): one item per chunk and one for the answer, one chunk per iteration. */
 import { SkipthinkError } from "../../util/errors.ts";
 import { answerItem, stageItems } from "../items/build.ts";
 import type { TrainingItem } from "../items/types.ts";

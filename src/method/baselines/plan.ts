@@ -18,10 +18,10 @@ export type MethodName = (typeof methodNames)[number];
 
 export interface ItemSettings {
   markers: Markers;
-  /** Task weights (METHOD §4); a task of weight 0 is left out. */
+  /** Task weights (docs/method.md §4); a task of weight 0 is left out. */
   stageWeight: number;
   answerWeight: number;
-  /** `answer`: skip-thinking trains the answer item alone, as METHOD §5 has it. `all`: the stage items too. */
+  /** `answer`: skip-thinking trains the answer item alone, as docs/method.md §5 has it. `all`: the stage items too. */
   sttItems: "answer" | "all";
   /** `step-by-step`: α, the weight of the label task; the rationale task has 1 - α. */
   labelWeight: number;

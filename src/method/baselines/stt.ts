@@ -1,4 +1,4 @@
-/** Skip-thinking training (METHOD §5): the chunk-wise student goes on, with the shortened rationale in the answer item. */
+/** Skip-thinking training (docs/method.md §5): the chunk-wise student goes on, with the shortened rationale in the answer item. */
 import { SkipthinkError } from "../../util/errors.ts";
 import type { TrainingItem } from "../items/types.ts";
 import { answerTask, chunkTasks } from "./cwt.ts";

@@ -1,6 +1,6 @@
 /**
- * Boundaries of a chunking: `0 = b_0 < b_1 < … < b_M = S`; chunk m is steps b_{m-1} … b_m - 1, counted from 0 (METHOD §2).
- * Also AC, average chunking, which needs no student (METHOD §3).
+ * Boundaries of a chunking: `0 = b_0 < b_1 < … < b_M = S`; chunk m is steps b_{m-1} … b_m - 1, counted from 0 (docs/method.md §2).
+ * Also AC, average chunking, which needs no student (docs/method.md §3).
  */
 import { inputError, SkipthinkError } from "../../util/errors.ts";
 

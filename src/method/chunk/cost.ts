@@ -1,6 +1,6 @@
 /**
  * What chunk search minimises: `J(b) = Σ_m meanNLL(chunk m, its end-of-chunk token included)`, in nats per token. A mean per
- * chunk, so that a short chunk counts as much as a long one (METHOD §3).
+ * chunk, so that a short chunk counts as much as a long one (docs/method.md §3).
  */
 
 /** Costs of every chunk a search may ask for, for one rationale. */

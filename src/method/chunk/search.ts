@@ -1,5 +1,5 @@
 /**
- * SBC's two searches over boundaries (METHOD §3). `searchGreedy` is the paper's; `searchExact` finds the global minimum,
+ * SBC's two searches over boundaries (docs/method.md §3). `searchGreedy` is the paper's; `searchExact` finds the global minimum,
  * which removes the local optima that the paper names as SBC's limitation.
  */
 import { type ChunkCost, objective } from "./cost.ts";

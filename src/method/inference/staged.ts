@@ -1,5 +1,5 @@
 /**
- * Staged inference (METHOD §5): a chunk-wise student writes chunk after chunk, each under its marker `[m]`, and then the
+ * Staged inference (docs/method.md §5): a chunk-wise student writes chunk after chunk, each under its marker `[m]`, and then the
  * answer under `[answer]`. For analysis: the prompts are exactly those of the training items, so what a student has learnt
  * of each stage can be looked at alone. Serving uses `[answer]`, which needs one prompt only.
  */

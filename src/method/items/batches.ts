@@ -1,6 +1,6 @@
 /**
  * One epoch as a list of optimizer steps. The rule of chunk-wise training is kept here: **one chunk per iteration**, a batch
- * holds items of one stage only (METHOD §4). The plan depends on the items, the options and the seed alone, so every engine
+ * holds items of one stage only (docs/method.md §4). The plan depends on the items, the options and the seed alone, so every engine
  * trains on the same batches and a resumed run goes on with the same plan.
  */
 import type { TokenSequence } from "../../engine/engine.ts";

@@ -1,5 +1,5 @@
 /**
- * Training items from an encoded rationale (METHOD §4): what the student is given and what it has to write. Chunk-wise
+ * Training items from an encoded rationale (docs/method.md §4): what the student is given and what it has to write. Chunk-wise
  * training uses `stageItems` and `answerItem`; the others are the forms it is compared with.
  */
 import type { EncodedRationale } from "./encode.ts";

@@ -1,5 +1,5 @@
 /**
- * Does the student give the right answer? Two ways to find out (METHOD §5). Greedy decoding yields the gold tokens exactly
+ * Does the student give the right answer? Two ways to find out (docs/method.md §5). Greedy decoding yields the gold tokens exactly
  * when each of them is the arg-max given those before it; so `forced` reaches the verdict "exactly the gold answer" of
  * `generate` in one teacher-forced pass. A pipeline that decodes may be more lenient than exact: it reads and compares the
  * text as evaluation does.

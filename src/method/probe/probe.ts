@@ -1,5 +1,5 @@
 /**
- * Skip-data generation (METHOD §5): which chunks does the student not need? Remove a chunk, let the student answer from
+ * Skip-data generation (docs/method.md §5): which chunks does the student not need? Remove a chunk, let the student answer from
  * what remains, and see whether the answer is still right. Runs in rounds; the trials of a round, of many rationales, go
  * through the student together.
  */

@@ -1,6 +1,6 @@
 /**
  * How good the skips are, where the truth is known: the built-in generators say which steps reason and which only restate,
- * lead over, check or sum up (METHOD §7).
+ * lead over, check or sum up (docs/method.md §7).
  */
 import { type StepRole, stepRoles } from "../../tasks/problem.ts";
 

@@ -22,7 +22,7 @@ export const chunkSchema = z
     everyEpochs: count(1, 1000).default(1).describe("Epochs between two searches."),
   })
   .prefault({})
-  .describe("Chunking (METHOD §3).");
+  .describe("Chunking (docs/method.md §3).");
 
 const icotSchema = z
   .strictObject({
@@ -70,7 +70,7 @@ export const itemsSchema = z
       .describe("What to do with an item longer than the student's context; dropped ones are counted."),
   })
   .prefault({})
-  .describe("Training items (METHOD §4).");
+  .describe("Training items (docs/method.md §4).");
 
 export const probeSchema = z
   .strictObject({
@@ -115,4 +115,4 @@ export const probeSchema = z
       ),
   })
   .prefault({})
-  .describe("Skip probing (METHOD §5).");
+  .describe("Skip probing (docs/method.md §5).");

@@ -1,6 +1,6 @@
 /**
  * The contract of families with an encoder, beside that of decoder-only ones (family.ts). The encoder reads the prompt; the
- * decoder starts with a token of its own, goes on with the context and writes the target (METHOD section 4). The engine lays
+ * decoder starts with a token of its own, goes on with the context and writes the target (docs/method.md §4). The engine lays
  * out attention and caches, and adds the family's position bias to the scores.
  */
 import type { Value } from "../../graph/graph.ts";

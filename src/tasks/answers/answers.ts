@@ -1,5 +1,5 @@
 /**
- * Reading answers out of a student's or teacher's text, and comparing them with gold (METHOD §8; the candidate rule is
+ * Reading answers out of a student's or teacher's text, and comparing them with gold (docs/method.md §8; the candidate rule is
  * that of Fine-tune-CoT, arXiv 2212.10071). The texts are untrusted: sizes are capped and nothing is evaluated.
  */
 import type { AnswerKind } from "../problem.ts";
@@ -21,7 +21,7 @@ export interface AnswerOptions {
 
 type Reading =
   | { form: "number" | "string" | "line" }
-  /** `truth`: an answer that opens with True or False says yes or no. METHOD §8 has yes and no alone for its benchmarks. */
+  /** `truth`: an answer that opens with True or False says yes or no. docs/method.md §8 has yes and no alone for its benchmarks. */
   | { form: "yesNo"; truth: boolean }
   | { form: "letter"; last: string };
 

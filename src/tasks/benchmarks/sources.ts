@@ -1,5 +1,5 @@
 /**
- * The twelve reasoning benchmarks (METHOD §8): where their authors publish them, under what names their files are looked for,
+ * The twelve reasoning benchmarks (docs/method.md §8): where their authors publish them, under what names their files are looked for,
  * and how Fine-tune-CoT (Ho et al. 2023) splits them. The data itself is not part of this project.
  */
 import type { AnswerKind } from "../problem.ts";
