@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Below node_modules, so that packages are found and git looks away; one for each test process, as several build at once. */
-export const builtFolder = join(root, "node_modules/.cache/skipthink-cli", process.env.VITEST_POOL_ID ?? "0");
+const builtFolder = join(root, "node_modules/.cache/skipthink-cli", process.env.VITEST_POOL_ID ?? "0");
 
 /** Compiles src once, without checking types, and puts beside it what the package ships. */
 export async function buildCli(): Promise<void> {

@@ -1,11 +1,11 @@
 /** What `import … from "skipthink"` gives. */
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { distill, openServedStudent, SkipthinkError, splitSteps } from "../../src/index.ts";
-import { buildCli, builtFolder } from "../cli/built-cli.ts";
 import { tinyRecipe } from "../cli/run-cli.ts";
 
 let folder: string;
@@ -55,10 +55,10 @@ it("splits steps", () => {
   expect(splitSteps("She has 2. She gets 3.")).toEqual(["She has 2. ", "She gets 3."]);
 });
 
-it("lies where package.json says", async () => {
-  await buildCli();
-  const built = (await import(join(builtFolder, packageJson.exports["."].default))) as {
-    distill?: unknown;
-  };
-  expect(built.distill).toBeTypeOf("function");
+it("lies where package.json says, once it is built", async () => {
+  const { default: built, types } = packageJson.exports["."];
+  const source = built.replace(/^\.\/dist\//, "src/").replace(/\.js$/, ".ts");
+  expect(existsSync(join(import.meta.dirname, "../..", source)), source).toBe(true);
+  expect(types).toBe(built.replace(/\.js$/, ".d.ts"));
+  expect([packageJson.main, packageJson.types]).toEqual([built, types].map((path) => path.slice(2)));
 });

@@ -34,7 +34,7 @@ beforeAll(async () => {
     "evaluate: { testEveryEpoch: true,",
   );
   const recipe = recipeSchema.parse(parse(text));
-  await openRunFolder(run, { recipe, command: "test", versions: {}, resume: false });
+  await (await openRunFolder(run, { recipe, command: "test", versions: {}, resume: false })).close();
 });
 afterAll(() => rm(folder, { recursive: true }));
 
