@@ -33,9 +33,10 @@ export function rationaleOf(steps: string): string {
 const longestOpening = 32;
 
 function cutAtMarkerLine(text: string, marker: string): CutText | undefined {
-  const lower = text.toLowerCase();
-  const wanted = marker.toLowerCase();
-  for (let at = lower.lastIndexOf(wanted); at >= 0; at = at === 0 ? -1 : lower.lastIndexOf(wanted, at - 1)) {
+  // In the text itself: in lower case some letters (İ) have another length, so places in it are not those of the text.
+  const wanted = new RegExp(marker.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
+  const places = Array.from(text.matchAll(wanted), ({ index }) => index);
+  for (const at of places.reverse()) {
     const before = text.slice(Math.max(0, at - longestOpening), at);
     const opening = before.slice(before.lastIndexOf("\n") + 1);
     if (!/^[\s*_#>"'`-]*$/.test(opening) || opening.length === longestOpening) continue;

@@ -7,6 +7,8 @@ describe("the answer in a text", () => {
     ["a\n**Answer:** 5", "Answer:", "a", "--> 5"],
     ["a\n**Answer: 5**", "Answer:", "a", "--> 5"],
     ["Answer: 4?\nno\nANSWER: 5", "Answer:", "Answer: 4?\nno", "--> 5"],
+    ["İstanbul ve İzmir\nAnswer: 5", "Answer:", "İstanbul ve İzmir", "--> 5"],
+    ["Is it (a)?\nAnswer (a-e): b", "answer (a-e):", "Is it (a)?", "--> b"],
     ["the answer: 5", "Answer:", "the answer: 5", undefined],
     ["Answer: 5", "Answer:", "", "--> 5"],
     [" a b --> 5", "Answer:", "a b", "--> 5"],
