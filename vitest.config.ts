@@ -1,4 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files that start processes and wait for them: begun last, one of them would run on alone beside an idle worker. */
+const slow = /\/(cli|teacher)\/kill\.test|\/cli\/(experiment|distill)\.test|\/tasks-read\/table\.test/;
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification): boolean => slow.test(moduleId);
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -6,5 +18,6 @@ export default defineConfig({
     testTimeout: 60_000,
     maxWorkers: 2,
     minWorkers: 1,
+    sequence: { sequencer: SlowFirst },
   },
 });
