@@ -58,6 +58,8 @@ interface SettingFigures {
 
 function settingSection(id: string, title: string, { looks, rows, comparisons }: SettingFigures): Html {
   const chance = rows[0]?.chance;
+  const hasSkips = rows.some(({ skipDataSeconds }) => skipDataSeconds !== undefined);
+  const hasUnfinished = rows.some(({ unfinished }) => unfinished !== undefined);
   return (
     `<section id="${id}"><h2>${label(title, 200)}</h2>` +
     (chance === undefined ? "" : `<p>Guessing gives ${percent(chance)}.</p>`) +
@@ -74,6 +76,8 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         "Steps",
         "Trained<br>tokens",
         "Training<br>time",
+        ...(hasSkips ? ["Finding<br>skips"] : []),
+        ...(hasUnfinished ? ["Cut<br>off"] : []),
       ],
       rows.map((row) => [
         methodBadge(looks, row.method),
@@ -86,6 +90,8 @@ function settingSection(id: string, title: string, { looks, rows, comparisons }:
         decimal(row.optimizerSteps.mean),
         compact(row.trainedTokens.mean, true),
         duration(row.trainingSeconds.mean),
+        ...(hasSkips ? [duration(row.skipDataSeconds?.mean)] : []),
+        ...(hasUnfinished ? [percent(row.unfinished?.mean)] : []),
       ]),
       [1],
     ) +

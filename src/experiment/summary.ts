@@ -35,6 +35,10 @@ export interface SummaryRow {
   optimizerSteps: Mean;
   trainedTokens: Mean;
   trainingSeconds: Mean;
+  /** Chunking and probing that made the method's skips; absent where it has none, and of runs before it was recorded. */
+  skipDataSeconds?: Mean;
+  /** Share of texts cut off; absent of runs before it was recorded. */
+  unfinished?: Mean;
 }
 
 export interface Comparison {
@@ -106,6 +110,8 @@ function row(method: MethodName, group: readonly CellResult[], all: readonly Cel
   const results = cells.map(({ methods }) => methods[method]!);
   const of = (key: keyof MethodResult): Mean =>
     meanAndStandardError(results.map((one) => one[key] as number));
+  const ifThere = (key: "skipDataSeconds" | "unfinished"): Partial<SummaryRow> =>
+    results.every((one) => one[key] !== undefined) ? { [key]: of(key) } : {};
   const right = results.reduce((sum, one) => sum + Math.round(one.accuracy * one.problems), 0);
   const problems = results.reduce((sum, one) => sum + one.problems, 0);
   const speedUps = cells.flatMap((result) => {
@@ -131,6 +137,8 @@ function row(method: MethodName, group: readonly CellResult[], all: readonly Cel
     optimizerSteps: of("optimizerSteps"),
     trainedTokens: of("trainedTokens"),
     trainingSeconds: of("trainingSeconds"),
+    ...ifThere("skipDataSeconds"),
+    ...ifThere("unfinished"),
   };
 }
 

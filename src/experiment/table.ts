@@ -13,6 +13,8 @@ export function markdownTable(figures: ExperimentFigures): string {
   const { summary, failures } = figures;
   const { axes, rows } = summary;
   const settingCells = (setting: SummaryRow["setting"]): string[] => axes.map((axis) => setting[axis] ?? "");
+  const hasSkips = rows.some(({ skipDataSeconds }) => skipDataSeconds !== undefined);
+  const hasUnfinished = rows.some(({ unfinished }) => unfinished !== undefined);
   const parts = [
     `# ${plain(figures.name)}`,
     "",
@@ -37,6 +39,8 @@ export function markdownTable(figures: ExperimentFigures): string {
         "trained tokens",
         "steps",
         "training, s",
+        ...(hasSkips ? ["finding skips, s"] : []),
+        ...(hasUnfinished ? ["cut off, %"] : []),
       ],
       rows.map((row) => [
         ...settingCells(row.setting),
@@ -51,6 +55,10 @@ export function markdownTable(figures: ExperimentFigures): string {
         grouped(row.trainedTokens.mean),
         grouped(row.optimizerSteps.mean),
         withError(row.trainingSeconds, 0),
+        ...(hasSkips ? [row.skipDataSeconds === undefined ? "–" : withError(row.skipDataSeconds, 0)] : []),
+        ...(hasUnfinished
+          ? [row.unfinished === undefined ? "–" : (100 * row.unfinished.mean).toFixed(1)]
+          : []),
       ]),
     ),
     "",
@@ -103,6 +111,8 @@ export function csvTable({ summary }: ExperimentFigures): string {
     "optimizerSteps",
     "trainedTokens",
     "trainingSeconds",
+    "skipDataSeconds",
+    "unfinished",
   ] as const;
   const head = [
     ...summary.axes,

@@ -157,6 +157,24 @@ describe("writeExperiment", () => {
     expect(markdownTable(without)).toContain("| 87.5 ± 12.5 | – |");
   });
 
+  it("shows what finding skips took and which texts were cut off, where runs have recorded it", () => {
+    expect(markdownTable(figures)).not.toMatch(/finding skips|cut off/);
+    const recorded = cells.map((cell) => ({
+      ...cell,
+      methods: Object.fromEntries(
+        Object.entries(cell.methods).map(([name, result]) => [
+          name,
+          { ...result, unfinished: 0.125, ...(name === "full" ? {} : { skipDataSeconds: 31 }) },
+        ]),
+      ),
+    }));
+    const table = markdownTable({ ...figures, summary: summarize(recorded) });
+    expect(table).toContain("| training, s | finding skips, s | cut off, % |");
+    expect(table).toContain("| 10 ± 0 | – | 12.5 |");
+    expect(table).toContain("| 10 ± 0 | 31 ± 0 | 12.5 |");
+    expect(renderExperiment({ ...figures, summary: summarize(recorded) })).toContain("Cut<br>off");
+  });
+
   it("gives the error of one seed from its test problems, and says so", () => {
     const note = "† One seed: ± is the binomial standard error of its test problems.";
     expect(markdownTable(figures)).not.toContain("†");
