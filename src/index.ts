@@ -5,10 +5,9 @@
 import { versions } from "./cli/version.ts";
 import { loadRecipe } from "./pipeline/config/load.ts";
 import type { RunReporter } from "./pipeline/context.ts";
+import { distillInto } from "./pipeline/distill.ts";
 import { engineOf } from "./pipeline/engine.ts";
-import { runPipeline } from "./pipeline/run.ts";
-import { openRunFolder } from "./pipeline/run-folder.ts";
-import { type ReportSummary, reportStage } from "./pipeline/stages/report.ts";
+import type { ReportSummary } from "./pipeline/stages/report.ts";
 
 export type {
   Engine,
@@ -68,26 +67,19 @@ export interface DistillOptions {
  */
 export async function distill(recipe: string, options: DistillOptions): Promise<ReportSummary> {
   const loaded = await loadRecipe(recipe, options.set);
-  const command = `distill(${JSON.stringify(recipe)}, ${JSON.stringify({ out: options.out, set: options.set })})`;
-  const folder = await openRunFolder(options.out, {
-    recipe: loaded.recipe,
-    command,
-    versions: versions(),
-    resume: options.resume ?? false,
-  });
   const engine = engineOf(loaded.recipe);
-  const context = {
-    folder,
-    recipe: loaded.recipe,
-    engine,
-    reporter: options.reporter ?? silent,
-    stopRequested: () => options.signal?.aborted ?? false,
-  };
   try {
-    return await reportStage(context, await runPipeline(context), command);
+    return await distillInto(options.out, {
+      recipe: loaded.recipe,
+      engine,
+      command: `distill(${JSON.stringify(recipe)}, ${JSON.stringify({ out: options.out, set: options.set })})`,
+      versions: versions(),
+      resume: options.resume ?? false,
+      reporter: options.reporter ?? silent,
+      stopRequested: () => options.signal?.aborted ?? false,
+    });
   } finally {
     await engine.close();
-    await folder.close();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Chunks while a training goes on: average ones first, then those that a search with the student as it is now finds. */
 import type { Student } from "../engine/engine.ts";
+import type { MethodPlan } from "../method/baselines/plan.ts";
 import { averageBoundaries } from "../method/chunk/boundaries.ts";
 import { type ChunkedRationale, chunkRationales } from "../method/chunk/chunk.ts";
 import { mean } from "../util/mean.ts";
@@ -29,17 +30,23 @@ export function searchIsDue(
   );
 }
 
-/** What to say of a budget that ends before the first search; undefined where one comes. */
+/** Whether a method's training searches chunks; one that goes on from another's student keeps that one's. */
+export function searchesChunks({ needsChunks, startsFrom }: MethodPlan): boolean {
+  return needsChunks === "search" && startsFrom === undefined;
+}
+
+/** What to say of a budget that ends before the first search; undefined where one comes, or none is wanted. */
 export function noSearchWarning(
   { warmUpEpochs }: Recipe["chunk"],
-  method: string,
+  plan: MethodPlan,
   expected: { steps: number; stepsPerEpoch: number },
 ): string | undefined {
+  if (!searchesChunks(plan)) return undefined;
   // A search belongs to the beginning of an epoch, and is only made if steps follow.
   if (warmUpEpochs * expected.stepsPerEpoch < expected.steps) return undefined;
   const epochs = `${warmUpEpochs} warm-up epoch${warmUpEpochs === 1 ? "" : "s"}`;
   return (
-    `the budget of ${method} (${expected.steps} steps) ends within its ${epochs}, so no chunks are searched in training and ` +
+    `the budget of ${plan.name} (${expected.steps} steps) ends within its ${epochs}, so no chunks are searched in training and ` +
     "it learns from average ones, as cwt-ac does. Set chunk.warmUpEpochs=0 or raise train.budget."
   );
 }

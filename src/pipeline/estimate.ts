@@ -15,7 +15,7 @@ import { encodeQuestion } from "../method/items/encode.ts";
 import type { PlannedBatch, TrainingItem } from "../method/items/types.ts";
 import { mean } from "../util/mean.ts";
 import { budgetOf, usedShare } from "./budget.ts";
-import { noSearchWarning } from "./chunk-search.ts";
+import { noSearchWarning, searchesChunks } from "./chunk-search.ts";
 import type { Recipe } from "./config/schema.ts";
 import { problemCount, type RunContext, type RunData, type RunReporter, type RunStudent } from "./context.ts";
 import { loraOptions } from "./lora.ts";
@@ -144,16 +144,14 @@ async function measureAndSum(
       recipe.evaluate.maxNewTokens,
       mean(answers.map(({ target }) => target.length)),
     );
-    const mayHaveSearches =
-      methodPlans[name].needsChunks === "search" && methodPlans[name].startsFrom === undefined;
-    const searches = mayHaveSearches
+    const searches = searchesChunks(methodPlans[name])
       ? Math.max(0, Math.ceil((use.epochs - recipe.chunk.warmUpEpochs) / recipe.chunk.everyEpochs))
       : 0;
-    const warning = noSearchWarning(recipe.chunk, name, {
+    const warning = noSearchWarning(recipe.chunk, methodPlans[name], {
       steps: use.optimizerSteps,
       stepsPerEpoch: batches.length,
     });
-    if (mayHaveSearches && warning !== undefined) context.reporter.warning(warning);
+    if (warning !== undefined) context.reporter.warning(warning);
     const devRounds =
       recipe.train.select === "best" ? Math.ceil(use.epochs / recipe.train.devEveryEpochs) : 0;
     const testRounds = 1 + (recipe.evaluate.testEveryEpoch ? devRounds : 0);

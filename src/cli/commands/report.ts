@@ -18,7 +18,7 @@ export function registerReport(program: Command, io: CliIo): void {
       const words = ["report", run, ...engineWords(options)];
       await withExistingRun(run, words, options, io, async ({ context, reporter, command: made }) => {
         const summary = await reportStage(context, await runPipeline(context), made);
-        printSummary(summary, context.folder.path, options, reporter, io);
+        printSummary(summary, options, reporter, io);
       });
     });
 }

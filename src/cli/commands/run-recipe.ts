@@ -2,12 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadRecipe } from "../../pipeline/config/load.ts";
-import type { RunContext } from "../../pipeline/context.ts";
+import { distillInto } from "../../pipeline/distill.ts";
 import { engineOf } from "../../pipeline/engine.ts";
 import { estimateRun } from "../../pipeline/estimate.ts";
-import { runPipeline } from "../../pipeline/run.ts";
-import { openRunFolder, type RunFolder } from "../../pipeline/run-folder.ts";
-import { type ReportSummary, reportStage } from "../../pipeline/stages/report.ts";
+import type { ReportSummary } from "../../pipeline/stages/report.ts";
 import { exitCodes, SkipthinkError } from "../../util/errors.ts";
 import { type CliIo, printJson, reporterOf } from "../io.ts";
 import { installInterruptHandler } from "../terminal/interrupt.ts";
@@ -32,16 +30,14 @@ export interface RecipeRun {
 
 /** @throws SkipthinkError for everything that a person can mend, interruption (exit 130) included */
 export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
-  const { options } = run;
+  const { options, overrides } = run;
   const { environment } = io;
-  const { overrides } = run;
   const { recipe, source } = await loadRecipe(run.recipe, overrides, { environment });
   const engine = engineOf(recipe);
   const reporter = reporterOf(io, options.quiet ?? false);
   const interrupt = installInterruptHandler({
     announce: (message) => void io.stderr.write(`\n${message}\n`),
   });
-  let folder: RunFolder | undefined;
   try {
     if (options.dryRun) {
       const estimate = await estimateRun(recipe, engine, reporter);
@@ -52,23 +48,19 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
     }
     const path = options.out ?? defaultFolder(run.label, options.resume ?? false);
     const command = commandLine([...run.words, ...settingWords(options), "--out", path]);
-    folder = await openRunFolder(path, {
-      recipe,
-      command,
-      versions: versions(),
-      resume: options.resume ?? false,
-    });
-    reporter.note(`recipe ${source}\nrun folder ${folder.path}`);
-    const context: RunContext = {
-      folder,
-      recipe,
-      engine,
-      reporter,
-      stopRequested: interrupt.stopRequested,
-    };
-    const outcome = await resumable(`${command} --resume`, () => runPipeline(context));
-    const summary = await reportStage(context, outcome, command);
-    printSummary(summary, folder.path, options, reporter, io);
+    const summary = await resumable(`${command} --resume`, () =>
+      distillInto(path, {
+        recipe,
+        engine,
+        command,
+        versions: versions(),
+        resume: options.resume ?? false,
+        reporter,
+        stopRequested: interrupt.stopRequested,
+        onOpen: (folder) => reporter.note(`recipe ${source}\nrun folder ${folder.path}`),
+      }),
+    );
+    printSummary(summary, options, reporter, io);
   } catch (error) {
     // The progress line stays above the error.
     reporter.finish();
@@ -76,14 +68,12 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   } finally {
     interrupt.uninstall();
     await engine.close();
-    await folder?.close();
   }
 }
 
 /** The table, the sentences that read it, and where the report is. */
 export function printSummary(
   summary: ReportSummary,
-  run: string,
   options: { json?: boolean },
   reporter: Reporter,
   io: CliIo,
@@ -91,7 +81,7 @@ export function printSummary(
   reporter.summary(summary.methods);
   for (const sentence of readResult(summary.methods, summary.comparisons)) reporter.note(sentence);
   if (options.json) printJson(io, summary.resultJson);
-  else io.stdout.write(`report  ${summary.reportPath}\nrun     ${run}\n`);
+  else io.stdout.write(`report  ${summary.reportPath}\nrun     ${summary.resultJson.run}\n`);
 }
 
 /** Runs `work`; an interruption names the command that goes on. */

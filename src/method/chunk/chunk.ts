@@ -21,8 +21,6 @@ export interface ChunkOptions {
   maxSweeps: number;
   /** Bound on padded tokens per forward pass; the engine's own without it. */
   maxTokensPerBatch?: number;
-  /** Called with the number of rationales done. */
-  onProgress?: (done: number) => void;
 }
 
 /** One line of the chunking history. */
@@ -60,7 +58,6 @@ export async function chunkRationales(
     part.forEach((rationale, i) => {
       results.push(searchOne(rationale, costs[i]!, options, previous.get(rationale.rationaleId)));
     });
-    options.onProgress?.(results.length);
   }
   return results;
 }

@@ -42,8 +42,6 @@ export interface ProbeOptions {
   maxNllRise: number;
   /** Bound on padded tokens per forward pass; the engine's own without it. */
   maxTokensPerBatch?: number;
-  /** Called with the number of rationales done. */
-  onProgress?: (done: number) => void;
 }
 
 /** Rationales probed side by side: enough to fill batches in every round, and no more than their readings have room for. */
@@ -97,7 +95,6 @@ export async function probeRationales(
       });
     }
     results.push(...probings.map((probing) => conclude(probing, options)));
-    options.onProgress?.(results.length);
   }
   return results;
 }

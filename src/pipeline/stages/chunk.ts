@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { type ChunkedRationale, chunkRationales } from "../../method/chunk/chunk.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunStudent, stopIfAsked } from "../context.ts";
-import { openPartialResults } from "../partial-results.ts";
+import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
 import type { TrainResult } from "./train.ts";
 
@@ -23,14 +23,8 @@ export interface Chunked {
   chunks: ChunkedRationale[];
 }
 
-/** Rationales chunked in one go: what a killed run does again at most. Fixed, so that batches are the same after a resume. */
+/** Rationales chunked in one go. */
 const blockSize = 512;
-
-interface ChunkedBlock {
-  chunks: ChunkedRationale[];
-  scoredSequences: number;
-  seconds: number;
-}
 
 export async function chunkStage(
   context: RunContext,
@@ -49,35 +43,29 @@ export async function chunkStage(
     inputs,
     async (inputsHash) => {
       reporter.stage(title);
-      const partial = await openPartialResults<ChunkedBlock>(partialFile, inputsHash);
-      const blocks = [...partial.blocks];
       const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
-      try {
-        const { count, search, context: scoring, sharedMarker, maxSweeps } = chunk;
-        const options = { count, search, context: scoring, sharedMarker, maxSweeps };
-        // Greedy search goes on from its own last result; the global minimum does not depend on where it starts.
-        const previous =
-          search === "greedy" && count === recipe.chunk.count
-            ? new Map(Object.entries(trained.result.boundaries ?? {}))
-            : new Map<string, number[]>();
-        const total = base.encoded.length;
-        for (let from = blocks.length * blockSize; from < total; from += blockSize) {
-          const started = performance.now();
+      const { count, search, context: scoring, sharedMarker, maxSweeps } = chunk;
+      const options = { count, search, context: scoring, sharedMarker, maxSweeps };
+      // Greedy search goes on from its own last result; the global minimum does not depend on where it starts.
+      const previous =
+        search === "greedy" && count === recipe.chunk.count
+          ? new Map(Object.entries(trained.result.boundaries ?? {}))
+          : new Map<string, number[]>();
+      const total = base.encoded.length;
+      const blocks = await inBlocks(
+        { path: partialFile, inputsHash },
+        base.encoded,
+        blockSize,
+        async (rationales) => {
           const before = student.counters().scoredSequences;
-          const rationales = base.encoded.slice(from, from + blockSize);
-          const block = {
-            chunks: await chunkRationales(student, rationales, base.markers, options, previous),
-            scoredSequences: student.counters().scoredSequences - before,
-            seconds: (performance.now() - started) / 1000,
-          };
-          await partial.append(block);
-          blocks.push(block);
-          reporter.progress({ done: Math.min(from + blockSize, total), total, unit: "rationale" });
-          stopIfAsked(context, "while searching the chunks");
-        }
-      } finally {
-        await student.close();
-      }
+          const chunks = await chunkRationales(student, rationales, base.markers, options, previous);
+          return { chunks, scoredSequences: student.counters().scoredSequences - before };
+        },
+        (done) => {
+          reporter.progress({ done, total, unit: "rationale" });
+          stopIfAsked(context, `after chunking ${done} of ${total} rationales`);
+        },
+      ).finally(() => student.close());
       const chunks = blocks.flatMap((block) => block.chunks);
       await folder.writeJsonLines(chunks, "chunks.jsonl");
       return {

@@ -10,7 +10,7 @@ import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
 import { mean } from "../../util/mean.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
-import { openPartialResults } from "../partial-results.ts";
+import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
 
@@ -31,13 +31,8 @@ export interface Probed {
   skips: ProbedRationale[];
 }
 
-/** Rationales per block: what a killed run probes again at most. Fixed, so that batches are the same after a resume. */
+/** Rationales probed in one go. */
 const blockSize = 256;
-
-interface ProbedBlock {
-  probed: ProbedRationale[];
-  seconds: number;
-}
 
 export async function probeStage(
   context: RunContext,
@@ -55,34 +50,30 @@ export async function probeStage(
     inputs,
     async (inputsHash) => {
       reporter.stage(title);
-      const partial = await openPartialResults<ProbedBlock>(partialFile, inputsHash);
-      const done = partial.blocks.flatMap(({ probed }) => probed);
-      let spent = partial.blocks.reduce((sum, { seconds }) => sum + seconds, 0);
-      if (done.length > 0) reporter.note(`resumed after ${done.length} rationales`);
       const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
-      try {
-        const judge = makeJudge(context, data, base, student);
-        const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
-        const { decision, onWrong, answerChunk, criterion, maxNllRise } = recipe.probe;
-        const options = { decision, onWrong, answerChunk, criterion, maxNllRise };
-        const total = base.encoded.length;
-        reporter.progress({ done: done.length, total, unit: "rationale" });
-        for (let from = done.length; from < total; from += blockSize) {
-          const started = performance.now();
-          const block = base.encoded.slice(from, from + blockSize);
-          const probed = await probeRationales(student, block, boundaries, base.markers, judge, options);
-          const seconds = (performance.now() - started) / 1000;
-          await partial.append({ probed, seconds });
-          done.push(...probed);
-          spent += seconds;
-          reporter.progress({ done: done.length, total, unit: "rationale" });
-          stopIfAsked(context, `after probing ${done.length} of ${total} rationales`);
-        }
-      } finally {
-        await student.close();
-      }
+      const judge = makeJudge(context, data, base, student);
+      const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
+      const { decision, onWrong, answerChunk, criterion, maxNllRise } = recipe.probe;
+      const options = { decision, onWrong, answerChunk, criterion, maxNllRise };
+      const total = base.encoded.length;
+      const blocks = await inBlocks(
+        { path: partialFile, inputsHash },
+        base.encoded,
+        blockSize,
+        async (block) => ({
+          probed: await probeRationales(student, block, boundaries, base.markers, judge, options),
+        }),
+        (done) => {
+          reporter.progress({ done, total, unit: "rationale" });
+          stopIfAsked(context, `after probing ${done} of ${total} rationales`);
+        },
+      ).finally(() => student.close());
+      const done = blocks.flatMap(({ probed }) => probed);
       await folder.writeJsonLines(done, "skips.jsonl");
-      return { ...summarize(data, base, done), seconds: spent };
+      return {
+        ...summarize(data, base, done),
+        seconds: blocks.reduce((sum, { seconds }) => sum + seconds, 0),
+      };
     },
   );
   await rm(partialFile, { force: true });

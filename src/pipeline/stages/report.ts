@@ -183,6 +183,7 @@ async function lossCurves(
       const loss = window.reduce((sum, line) => sum + line.loss, 0) / window.length;
       points.push({ step, trainedTokens, seconds, loss });
     }
+    // Not there in trainings of before it was recorded.
     const dev = result.measured?.map(({ epoch: _e, ...measured }) => measured);
     curves.push({ method, points, ...(dev === undefined ? {} : { dev }) });
   }

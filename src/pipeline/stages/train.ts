@@ -19,7 +19,13 @@ import {
   saveCheckpoint,
   type TrainingPosition,
 } from "../checkpoint.ts";
-import { averageChunks, noSearchWarning, searchChunks, searchIsDue } from "../chunk-search.ts";
+import {
+  averageChunks,
+  noSearchWarning,
+  searchChunks,
+  searchesChunks,
+  searchIsDue,
+} from "../chunk-search.ts";
 import { appendChunking, rewindChunking } from "../chunking-history.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
 import { DivergenceGuard } from "../guard.ts";
@@ -38,7 +44,7 @@ export interface TrainResult {
   selectedEpoch: number;
   devAccuracy: number | undefined;
   /** On the dev split at the end of each epoch that was measured. */
-  measured: DevMeasurement[];
+  measured?: DevMeasurement[];
   bestOnTest: number | undefined;
   history: ChunkHistoryEntry[];
   /** Chunking at the end, by rationale id; undefined for methods without chunks. */
@@ -226,8 +232,7 @@ class Training {
 
   private async epoch(): Promise<void> {
     const { recipe, reporter } = this.context;
-    const searches = this.plan.needsChunks === "search" && this.plan.startsFrom === undefined;
-    if (searches && searchIsDue(recipe.chunk, this.position)) await this.search();
+    if (searchesChunks(this.plan) && searchIsDue(recipe.chunk, this.position)) await this.search();
     const batches = planEpoch(this.items(), {
       seed: recipe.seed,
       epoch: this.position.epoch,
@@ -238,9 +243,9 @@ class Training {
       keepTogether: this.plan.keepTogether ?? false,
     });
     const totalSteps = expectedSteps(this.budget, this.used(batches.length), batches);
-    if (searches && this.position.epoch === 0) {
+    if (this.position.epoch === 0) {
       const expected = { steps: totalSteps, stepsPerEpoch: batches.length };
-      const warning = noSearchWarning(recipe.chunk, this.plan.name, expected);
+      const warning = noSearchWarning(recipe.chunk, this.plan, expected);
       if (warning !== undefined) reporter.warning(warning);
     }
     reporter.progress({ done: this.position.step, total: totalSteps, tokens: this.readTokens });
