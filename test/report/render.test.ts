@@ -100,8 +100,8 @@ describe("renderReport", () => {
     const task = { name: title, description, answerKind: kind, chance: 0.333 };
     const own = renderReport({ ...data, title, task });
     for (const text of [
-      `<title>${title}: ${kind}</title>`,
-      `<h1>${title}: ${kind}</h1>`,
+      `<title>${title} · ${kind}</title>`,
+      `<h1>${title} · ${kind}</h1>`,
       `learned <strong>${kind}`,
     ])
       expect(own).toContain(text);
@@ -112,7 +112,7 @@ describe("renderReport", () => {
       `<h1>${named}</h1>`,
     );
     const builtin = { ...data, title: "Study", task: { ...data.task, name: "coin_flip" } };
-    expect(renderReport(builtin)).toContain("<h1>Study: coin_flip</h1>");
+    expect(renderReport(builtin)).toContain("<h1>Study · coin_flip</h1>");
   });
 
   it("says what of a method's training is that of the student it starts from", () => {

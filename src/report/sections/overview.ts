@@ -35,7 +35,7 @@ export function headerSection(data: ReportData, focus: Focus): Html {
 /** The title with the task, unless it names it: the runs of an experiment share one title. */
 export function headline(data: ReportData): string {
   const task = taskOf(data);
-  return names(data.title, task) ? data.title : `${data.title}: ${task}`;
+  return names(data.title, task) ? data.title : `${data.title} · ${task}`;
 }
 
 /** Own data have the recipe's name, which for a grid over several sets says less than the benchmark whose answers they have. */
