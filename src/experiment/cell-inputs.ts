@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 import { z } from "zod";
 import type { Recipe } from "../pipeline/config/schema.ts";
 import { contentHash, modelFolderHashes } from "../pipeline/content-hash.ts";
-import { hashOf, RunFolder } from "../pipeline/run-folder.ts";
+import { dataSettings, hashOf, RunFolder } from "../pipeline/run-folder.ts";
 import { resolveModelFolder } from "../pipeline/stages/student.ts";
 import { hubFolder, isHubModel } from "../students/hub.ts";
 import { readJsonIfThere } from "../students/json-file.ts";
@@ -28,6 +28,8 @@ const recordSchema = z.object({
   finished: z.boolean(),
   data: z.record(z.string(), z.string()).default({}),
   student: z.string().optional(),
+  /** Runs that were made side by side with this one. */
+  parallel: z.number().int().positive().optional(),
 });
 
 const recordFile = (folder: string): string => `${folder}.inputs.json`;
@@ -54,17 +56,24 @@ export async function noteStart(folder: string): Promise<void> {
 /**
  * To be called when a cell's run has ended well.
  * @param before the inputs when it started
- * @throws SkipthinkError where they are others now
+ * @param parallel runs side by side, this one included: latencies are measured under that load
+ * @throws SkipthinkError where the inputs are others now
  */
 export async function noteEnd(
   folder: string,
   before: CellInputs,
   recipe: Recipe,
   known: KnownHashes,
+  parallel: number,
 ): Promise<void> {
   const inputs = await cellInputs(recipe, known);
   if (areOthers(before, inputs)) throw changedMeanwhile(recipe.student.model ?? "its data");
-  await writeRecord(folder, { finished: true, ...inputs });
+  await writeRecord(folder, { finished: true, ...inputs, parallel });
+}
+
+/** How many runs were made side by side with a finished one; undefined where that was not noted yet. */
+export async function sideBySide(folder: string): Promise<number | undefined> {
+  return (await readJsonIfThere(recordFile(folder), recordSchema))?.parallel;
 }
 
 /** Whether the results in a cell's folder were made from other data or another student than are there now. */
@@ -84,7 +93,8 @@ async function dataChanged(folder: string, recipe: Recipe, { data: files }: Cell
   const { data, seed } = recipe;
   if (dataFiles(recipe).some((path) => files[path] === undefined)) return false;
   const stage = await new RunFolder(folder).readJson<{ inputs: string }>("stages", "data.json");
-  return data !== undefined && stage !== undefined && stage.inputs !== hashOf({ data, seed, files });
+  const inputs = hashOf({ data: dataSettings(recipe), seed, files });
+  return data !== undefined && stage !== undefined && stage.inputs !== inputs;
 }
 
 /** What only one of them has cannot be compared. */

@@ -8,7 +8,7 @@ import { RunFolder, type RunManifest, recipeHash } from "../pipeline/run-folder.
 import type { MethodResult } from "../report/data.ts";
 import { builtinTask } from "../tasks/builtin/index.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
-import { inputsChanged, type KnownHashes } from "./cell-inputs.ts";
+import { inputsChanged, type KnownHashes, sideBySide } from "./cell-inputs.ts";
 import type { Cell } from "./grid.ts";
 
 export interface CellResult {
@@ -19,6 +19,10 @@ export interface CellResult {
   chance?: number;
   methods: Partial<Record<MethodName, MethodResult>>;
   skips: { share: number; precision?: number; recall?: number };
+  /** Of the package and its engine, when the run began. */
+  versions: Readonly<Record<string, string>>;
+  /** Runs made side by side with it, where that was noted: latencies are measured under that load. */
+  parallel?: number | undefined;
   /** Per method: problem id → right or wrong. */
   correct: Partial<Record<MethodName, ReadonlyMap<string, boolean>>>;
 }
@@ -45,7 +49,8 @@ export async function readCell(
 ): Promise<CellResult | undefined> {
   const folder = new RunFolder(path);
   const manifest = await folder.readJson<RunManifest>("run.json");
-  if (manifest === undefined) return undefined;
+  // A run without results is its own process's to judge: one that ended at a fault of its data may go on with another recipe.
+  if (manifest === undefined || !existsSync(folder.file("results.json"))) return undefined;
   if (recipe !== undefined && manifest.recipeHash !== recipeHash(recipe))
     throw new SkipthinkError("the cell's folder holds a run of another recipe", {
       exitCode: exitCodes.resumeMismatch,
@@ -54,7 +59,7 @@ export async function readCell(
     });
   const read = resultSchema.safeParse(await folder.readJson("results.json"));
   if (!read.success) return undefined;
-  const results = read.data as unknown as Omit<CellResult, "cell" | "correct">;
+  const results = read.data as unknown as Pick<CellResult, "task" | "methods" | "skips">;
   const methods = (recipe?.methods ?? Object.keys(results.methods)) as MethodName[];
   if (methods.some((name) => results.methods[name] === undefined)) return undefined;
   if (recipe?.report.tensorboard && !existsSync(join(path, "tensorboard"))) return undefined;
@@ -72,7 +77,16 @@ export async function readCell(
   const { task, skips } = results;
   const wanted = Object.fromEntries(methods.map((name) => [name, results.methods[name]!]));
   const chance = chanceOf(made);
-  return { cell, task, ...(chance === undefined ? {} : { chance }), skips, methods: wanted, correct };
+  return {
+    cell,
+    task,
+    ...(chance === undefined ? {} : { chance }),
+    skips,
+    methods: wanted,
+    correct,
+    versions: manifest.versions,
+    parallel: await sideBySide(folder.path),
+  };
 }
 
 function chanceOf({ task, data }: Recipe): number | undefined {

@@ -4,7 +4,7 @@ import { createWriteStream, existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
-import { SkipthinkError } from "../util/errors.ts";
+import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import type { StartCell } from "./run-cells.ts";
 
 /** The compiled command line, which lies beside this folder. */
@@ -24,13 +24,17 @@ export interface CellProcesses {
  */
 export function cellProcesses(recipe: string, threads: number): CellProcesses {
   const running = new Set<ChildProcess>();
-  // A process that ends without a word takes its children with it; each has a checkpoint to go on from.
-  process.once("exit", () => running.forEach((child) => void child.kill("SIGTERM")));
+  let isStopping = false;
+  // A process that ends without a word takes its children with it; each has a checkpoint to go on from. Those that were asked to stop
+  // already take it as the second Ctrl-C and stop at once.
+  process.once("exit", () => running.forEach((child) => void child.kill("SIGINT")));
   const start: StartCell = async ({ folder, overrides }) => {
     await mkdir(dirname(folder), { recursive: true });
+    if (isStopping) return { code: exitCodes.interrupted, message: "" };
     const resume = existsSync(join(folder, "run.json")) ? ["--resume"] : [];
-    const settings = overrides.flatMap((one) => ["--set", one]);
-    const options = ["--out", folder, "--threads", String(threads), "--quiet"];
+    // Threads last: a cell has its share of the machine, whatever the recipe and its overrides say.
+    const settings = [...overrides, `threads=${threads}`].flatMap((one) => ["--set", one]);
+    const options = ["--out", folder, "--quiet"];
     const child = spawn(
       process.execPath,
       [commandFile, "distill", recipe, ...options, ...resume, ...settings],
@@ -67,7 +71,13 @@ export function cellProcesses(recipe: string, threads: number): CellProcesses {
         remedy: "Free some disk space, or make way for the log, and run the same command again.",
         cause: logError,
       });
+    // A stop ends a process that has not come far enough to handle it.
+    if (code === null && isStopping) return { code: exitCodes.interrupted, message: "" };
     return { code, message: message.trim() };
   };
-  return { start, interrupt: () => running.forEach((child) => void child.kill("SIGINT")) };
+  const interrupt = (): void => {
+    isStopping = true;
+    for (const child of running) child.kill("SIGINT");
+  };
+  return { start, interrupt };
 }

@@ -8,10 +8,11 @@ export interface ExperimentFigures {
   /** Command line that repeats it. */
   command: string;
   createdAt: string;
+  /** Of the finished runs; several of one part with commas. */
   versions: Readonly<Record<string, string>>;
   student: string;
-  /** Cells that ran side by side: latencies are measured under that load. */
-  parallel: number;
+  /** For each finished run how many ran side by side, where that was noted. */
+  parallel: readonly (number | undefined)[];
   /** Of the whole grid. */
   cells: number;
   /** Ids of those that are not finished. */
@@ -24,6 +25,29 @@ export interface ExperimentFigures {
 export function progressText({ cells, unfinished }: ExperimentFigures): string {
   const done = `${cells - unfinished.length} of ${cells} runs are finished`;
   return unfinished.length === 0 ? done : `${done}; not yet: ${someOf(unfinished)}`;
+}
+
+/** The load under which latencies were measured, to go on with after "measured with". */
+export function loadText({ parallel }: Pick<ExperimentFigures, "parallel">): string {
+  const known = parallel.filter((count) => count !== undefined);
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const unknown = parallel.length - known.length;
+  if (known.length === 0) return "a load that was not noted";
+  const text =
+    most === 1
+      ? "nothing else of the experiment running"
+      : `${least === most ? most : `${least} to ${most}`} runs side by side`;
+  return unknown === 0 ? text : `${text} (not noted for ${unknown} of ${parallel.length} runs)`;
+}
+
+/** Versions of several runs as one record: "0.1.0, 0.2.0" where they differ. */
+export function joinedVersions(
+  all: readonly Readonly<Record<string, string>>[],
+): Readonly<Record<string, string>> {
+  const values = new Map<string, Set<string>>();
+  for (const [name, value] of all.flatMap((one) => Object.entries(one)))
+    values.set(name, (values.get(name) ?? new Set()).add(value));
+  return Object.fromEntries([...values].map(([name, some]) => [name, [...some].sort().join(", ")]));
 }
 
 /** The first few names, and how many more there are. */

@@ -51,7 +51,7 @@ export function harnessResults(figures: ExperimentFigures): Record<string, unkno
       name: figures.name,
       command: figures.command,
       versions: figures.versions,
-      parallel: figures.parallel,
+      parallel: [...new Set(figures.parallel.filter((count) => count !== undefined))].sort((a, b) => a - b),
       cells: figures.cells,
       unfinished: figures.unfinished,
       ...summary,

@@ -7,7 +7,14 @@ import { renderPage } from "../report/page.ts";
 import { anyMarker, type MethodLook, methodBadge, methodLooks } from "../report/palette.ts";
 import { table } from "../report/sections/results.ts";
 import { pageStyle } from "../report/style.ts";
-import { accuracyError, type ExperimentFigures, errorNote, progressText, testNote } from "./figures.ts";
+import {
+  accuracyError,
+  type ExperimentFigures,
+  errorNote,
+  loadText,
+  progressText,
+  testNote,
+} from "./figures.ts";
 import { type Comparison, type Mean, ownBudget, type SummaryRow } from "./summary.ts";
 import { named } from "./table.ts";
 
@@ -42,11 +49,11 @@ export function renderExperiment(figures: ExperimentFigures): string {
 }
 
 function lede(figures: ExperimentFigures): Html {
-  const { summary, parallel } = figures;
+  const { summary } = figures;
   const seeds = new Set(summary.rows.flatMap((row) => row.seeds)).size;
   return escapeHtml(
     `${progressText(figures)}. ${seeds} ${seeds === 1 ? "seed" : "seeds"}. ${errorNote(summary)} ` +
-      `Time per problem was measured with ${parallel === 1 ? "nothing else of the experiment running" : `${parallel} runs side by side`}.`,
+      `Time per problem was measured with ${loadText(figures)}.`,
   );
 }
 

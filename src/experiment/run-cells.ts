@@ -2,9 +2,12 @@
  * Runs the cells of an experiment, several side by side. A finished cell is not run again; a failed one is remembered and
  * the others go on; one that follows another waits for it and takes its budget from its result.
  */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MethodName } from "../method/baselines/plan.ts";
 import { type LoadOptions, loadRecipe } from "../pipeline/config/load.ts";
+import type { Recipe } from "../pipeline/config/schema.ts";
+import { RunFolder, type RunManifest, recipeHash } from "../pipeline/run-folder.ts";
 import { exitCodes, SkipthinkError } from "../util/errors.ts";
 import { cellInputs, type KnownHashes, noteEnd, noteStart } from "./cell-inputs.ts";
 import { type CellResult, readCell } from "./cell-result.ts";
@@ -111,6 +114,8 @@ async function runCell(
   const overrides = [...cell.overrides, ...followedBudget(cell, finished)];
   const { recipe } = await loadRecipe(options.recipe, overrides, options.load);
   const folder = join(options.folder, cell.id);
+  if (cell.follows !== undefined && (await hasAnotherBudget(folder, recipe)))
+    await rm(folder, { recursive: true });
   const before = await readCell(folder, cell, recipe, known);
   if (before !== undefined) return { kind: "unchanged", result: before };
   const inputs = await cellInputs(recipe, known);
@@ -120,11 +125,24 @@ async function runCell(
   const seconds = (performance.now() - started) / 1000;
   if (code === exitCodes.interrupted)
     throw new SkipthinkError("interrupted", { exitCode: exitCodes.interrupted });
-  if (code === 0) await noteEnd(folder, inputs, recipe, known);
+  if (code === 0) await noteEnd(folder, inputs, recipe, known, options.parallel);
   const result = code === 0 ? await readCell(folder, cell, recipe, known) : undefined;
   if (result !== undefined) return { kind: "done", result, seconds };
   const reason = code === 0 ? "the run ended without a result" : `exit code ${code ?? "none"}`;
   return { kind: "failed", failure: { cell, message: message === "" ? reason : message } };
+}
+
+/**
+ * Whether a folder holds a run of this recipe with another budget: for a cell that follows, one made before the run that it follows was
+ * made anew, from changed data say.
+ */
+async function hasAnotherBudget(path: string, recipe: Recipe): Promise<boolean> {
+  const manifest = await new RunFolder(path).readJson<RunManifest>("run.json");
+  if (manifest === undefined || manifest.recipeHash === recipeHash(recipe)) return false;
+  const { budget } = recipe.train;
+  return (
+    recipeHash({ ...manifest.recipe, train: { ...manifest.recipe.train, budget } }) === recipeHash(recipe)
+  );
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   accuracyError,
   type ExperimentFigures,
   errorNote,
+  loadText,
   progressText,
   testNote,
   withError,
@@ -22,8 +23,7 @@ export function markdownTable(figures: ExperimentFigures): string {
     "",
     `${plain(progressText(figures))}.`,
     "",
-    `${errorNote(summary)} Chance is the accuracy of guessing; training is without the chunking and probing that made skips; s / problem is one problem at a time, ` +
-      `${figures.parallel === 1 ? "nothing else of the experiment running" : `${figures.parallel} cells running side by side`}.`,
+    `${errorNote(summary)} Chance is the accuracy of guessing; training is without the chunking and probing that made skips; s / problem is one problem at a time, measured with ${loadText(figures)}.`,
     "",
     ...table(
       [

@@ -174,6 +174,8 @@ describe("experiment", () => {
     [["--tasks", "coin_flip"], /has no "task"/],
     [["--only", "M"], /is not axis=value/],
     [["--only", "M=tow"], /has no "tow"/],
+    // Both values of an axis that is named twice.
+    [["--only", "M=tow", "--only", "M=two"], /has no "tow"/],
     [["--set", "chunk.cuont=3"], /unknown key "cuont"/],
   ])("refuses %j", async (words, message) => {
     const { code, stderr } = await cli(["experiment", recipe, "--out", join(folder, "no"), ...words]);

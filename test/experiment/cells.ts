@@ -46,7 +46,8 @@ export async function writeCell(
 ): Promise<void> {
   const loaded = await loadRecipe(recipe, overrides);
   await mkdir(join(folder, "eval"), { recursive: true });
-  const manifest = { format: 1, recipeHash: recipeHash(loaded.recipe), recipe: loaded.recipe };
+  const versions = { skipthink: "0" };
+  const manifest = { format: 1, versions, recipeHash: recipeHash(loaded.recipe), recipe: loaded.recipe };
   await writeFile(join(folder, "run.json"), JSON.stringify(manifest));
   const results = Object.entries(methods).map(([name, method]) => [name, methodResult(method)]);
   await writeFile(

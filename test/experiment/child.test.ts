@@ -28,6 +28,15 @@ const failures = async () => {
   return outcome.failures.map(({ message }) => message);
 };
 
+it("starts no run after a stop was asked for", async () => {
+  const { start, interrupt } = cellProcesses(recipe, 1);
+  interrupt();
+  const [cell] = gridCells(experimentSchema.parse({ seeds: [1] }));
+  const end = await start({ cell: cell!, folder: join(folder, "cells/run-seed-1"), overrides: [] });
+  expect(end.code).toBe(130);
+  expect(existsSync(join(folder, "cells/run-seed-1.log"))).toBe(false);
+});
+
 describe("a log that cannot be written fails its run by name, and no other", () => {
   it("a folder of that name", async () => {
     await mkdir(join(folder, "cells/run-seed-1.log"), { recursive: true });

@@ -105,7 +105,12 @@ describe("runCells", () => {
     const silent = fakeRuns(() => ({ code: 0, message: "" }));
     const { failures } = await run(silent.start);
     expect(failures[0]!.message).toBe("the run ended without a result");
-    await writeCell(join(folder, "cells/2-seed-1"), recipe, ["chunk.count=9"], methods);
+    // Without results it may have ended at a fault that the recipe is mended of: its own process decides.
+    const place = join(folder, "cells/2-seed-1");
+    await writeCell(place, recipe, ["chunk.count=9"], methods);
+    await rm(join(place, "results.json"));
+    expect((await run(silent.start)).failures[0]!.message).toBe("the run ended without a result");
+    await writeCell(place, recipe, ["chunk.count=9"], methods);
     const other = await run(fakeRuns().start);
     expect(other.failures[0]!.message).toMatch(/run of another recipe/);
     expect(other.failures).toHaveLength(2);
@@ -195,6 +200,35 @@ describe("a finished cell", () => {
     await rm(train());
     await rm(join(folder, "student"), { recursive: true });
     expect(await runAgain()).toEqual([]);
+  });
+
+  it("takes those that follow it along, whose budget is another then", async () => {
+    const grid = gridCells(
+      experimentSchema.parse({ seeds: [1], equal: [{ as: "cwt-sbc", methods: ["full"] }] }),
+    );
+    const runWith = async (trainedTokens: number): Promise<string[]> => {
+      const started: string[] = [];
+      const start: StartCell = async ({ cell, folder: at, overrides }) => {
+        started.push(cell.id);
+        const cwt = { ...methods["cwt-sbc"]!, trainedTokens };
+        const both = { full: methods.full!, "cwt-sbc": cwt };
+        await writeCell(at, recipe, overrides, cell.follows === undefined ? both : { full: methods.full! });
+        return { code: 0, message: "" };
+      };
+      const { failures } = await runCells(grid, {
+        recipe,
+        folder: join(folder, "cells"),
+        parallel: 1,
+        start,
+      });
+      expect(failures).toEqual([]);
+      return started;
+    };
+    expect(await runWith(1000)).toHaveLength(2);
+    expect(await runWith(2000)).toEqual([]);
+    await writeRows(11);
+    expect(await runWith(2000)).toHaveLength(2);
+    expect(await runWith(2000)).toEqual([]);
   });
 
   it("does not count with its old results where the run on new data came to no end", async () => {

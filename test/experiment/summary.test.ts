@@ -22,6 +22,7 @@ function result(cell: CellResult["cell"], methods: Partial<Record<MethodName, Fa
     task: "coin_flip",
     chance: 0.5,
     skips: { share: 0.2 },
+    versions: {},
     methods: Object.fromEntries(named.map(([name, method]) => [name, methodResult(method)])),
     correct: Object.fromEntries(
       named.map(([name, { correct }]) => [name, new Map(correct.map((right, i) => [`p${i}`, right]))]),
@@ -101,7 +102,7 @@ describe("writeExperiment", () => {
     createdAt: "2026-01-02T03:04:05.000Z",
     versions: { skipthink: "0" },
     student: "builtin:base",
-    parallel: 2,
+    parallel: [2, 2, undefined, 4],
     cells: 5,
     unfinished: ["c-3"],
     summary,
@@ -122,6 +123,8 @@ describe("writeExperiment", () => {
     expect(table).toContain("# A <b>bold</b> \\| name");
     expect(table).toContain("| coin_flip | cwt-sbc | recipe's | 2 | 87.5 ± 12.5 | 50.0 |");
     expect(table).toContain("- x: broke <script>alert(1)</script>");
+    for (const text of [table, page])
+      expect(text).toContain("measured with 2 to 4 runs side by side (not noted for 1 of 4 runs).");
     const rows = parse(csv, { columns: true }) as Record<string, string>[];
     expect(rows.map(({ method }) => method)).toEqual(["full", "cwt-sbc", "full"]);
     expect(rows[1]).toMatchObject({

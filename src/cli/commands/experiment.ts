@@ -6,7 +6,13 @@ import type { KnownHashes } from "../../experiment/cell-inputs.ts";
 import type { CellResult } from "../../experiment/cell-result.ts";
 import { cellProcesses } from "../../experiment/child.ts";
 import { type ExperimentEstimate, estimateExperiment } from "../../experiment/estimate.ts";
-import { accuracyError, type ExperimentFigures, errorNote, progressText } from "../../experiment/figures.ts";
+import {
+  accuracyError,
+  type ExperimentFigures,
+  errorNote,
+  joinedVersions,
+  progressText,
+} from "../../experiment/figures.ts";
 import { finishedCells } from "../../experiment/finished-cells.ts";
 import { type Cell, gridCells } from "../../experiment/grid.ts";
 import { type CellEnd, runCells } from "../../experiment/run-cells.ts";
@@ -21,11 +27,11 @@ import { formatCount, formatPercent, formatSeconds } from "../terminal/format.ts
 import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { tableLines } from "../terminal/table.ts";
-import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
 import {
   addEngineOptions,
   addOutputOptions,
+  checkEngineOptions,
   collect,
   type EngineOptions,
   engineOverrides,
@@ -87,6 +93,13 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
     ...(options.tensorboard ? ["report.tensorboard=true"] : []),
   ];
   const { recipe, source } = await loadRecipe(path, overrides, load);
+  checkEngineOptions(recipe.engine, options);
+  if (recipe.experiment !== undefined && options.set?.some((one) => /^\s*seed\s*=/.test(one)))
+    throw inputError(
+      "the recipe's experiment has seeds of its own",
+      { key: "--set seed" },
+      "Use --seeds, for example --seeds 7.",
+    );
   const experiment = recipe.experiment ?? experimentSchema.parse({ seeds: [recipe.seed] });
   const cells = gridCells(experiment, {
     overrides,
@@ -149,16 +162,16 @@ async function runExperiment(path: string, options: ExperimentOptions, io: CliIo
       name: recipe.name,
       command: commandLine(wholeWords(path, options, out, { experiment, cells, results: grid.results })),
       createdAt: new Date().toISOString(),
-      versions: versions(),
+      versions: joinedVersions(grid.results.map((result) => result.versions)),
       student: recipe.student.model ?? "random weights",
-      parallel,
+      parallel: grid.results.map((result) => result.parallel),
       cells: grid.results.length + grid.unfinished.length,
       unfinished: grid.unfinished,
       summary: summarize(grid.results, experiment.compare),
       failures: outcome.failures,
     };
     const files = await writeExperiment(out, figures);
-    printTable(figures, io);
+    if (!options.quiet) printTable(figures, io);
     if (figures.unfinished.length > 0) reporter.note(progressText(figures));
     if (options.json) {
       const failures = outcome.failures.map(({ cell, message }) => ({ cell: cell.id, message }));
@@ -248,22 +261,24 @@ function printEstimate(estimate: ExperimentEstimate, parallel: number, threads: 
 
 function onlyOf({ only = [], tasks }: ExperimentOptions): Record<string, string[]> {
   const all = [...only, ...(tasks === undefined ? [] : [`task=${tasks}`])];
-  return Object.fromEntries(
-    all.map((text) => {
-      const equals = text.indexOf("=");
-      const values = text
-        .slice(equals + 1)
-        .split(",")
-        .filter((value) => value !== "");
-      if (equals < 1 || values.length === 0)
-        throw inputError(
-          `"${text}" is not axis=value,value`,
-          { key: "--only" },
-          "Write, for example, --only M=2,4.",
-        );
-      return [text.slice(0, equals), [...new Set(values)]];
-    }),
-  );
+  const chosen = new Map<string, string[]>();
+  for (const text of all) {
+    const equals = text.indexOf("=");
+    const values = text
+      .slice(equals + 1)
+      .split(",")
+      .filter((value) => value !== "");
+    if (equals < 1 || values.length === 0)
+      throw inputError(
+        `"${text}" is not axis=value,value`,
+        { key: "--only" },
+        "Write, for example, --only M=2,4.",
+      );
+    const axis = text.slice(0, equals);
+    // Given twice, an axis has the values of both.
+    chosen.set(axis, [...new Set([...(chosen.get(axis) ?? []), ...values])]);
+  }
+  return Object.fromEntries(chosen);
 }
 
 function seedsOf(text: string): number[] {
