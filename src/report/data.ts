@@ -58,6 +58,8 @@ export interface ReportData {
   };
   budget: string;
   methods: Record<string, MethodResult>;
+  /** Figures that others published on the same data, as the recipe names them. */
+  published?: { method: string; model: string; accuracy: number; source: string }[];
   /** McNemar exact test between pairs of methods on the same test problems. */
   comparisons: {
     first: string;

@@ -170,13 +170,20 @@ describe("renderReport", () => {
     expect(html).not.toMatch(/url\(|@import/);
   });
 
+  it("shows what others published beside the run's own table", () => {
+    const html = renderReport(sampleData());
+    expect(html).toContain("Published figures on the same data");
+    expect(html).toMatch(/GPT-2 124M<.*38\.7.*Ho et al\., ACL 2023/s);
+  });
+
   it("works with one method, no roles and no optional figures", () => {
     const data = sampleData();
     const { accuracy, accuracyStandardError, accuracyInterval, ...others } = data.methods.full!;
     const { devAccuracy: _a, selectedEpoch: _b, speedUp: _c, bestOnTest: _d, ...required } = others;
     const { precision: _e, recall: _f, byRole: _g, ...skips } = data.skips;
+    const { published: _h, ...unpublished } = data;
     const html = renderReport({
-      ...data,
+      ...unpublished,
       methods: { mine: { accuracy, accuracyStandardError, accuracyInterval, ...required } },
       comparisons: [],
       lossCurves: [{ method: "mine", points: [{ step: 1, trainedTokens: 10, seconds: 1, loss: 2 }] }],
@@ -193,6 +200,7 @@ describe("renderReport", () => {
     });
     expectNoLeftOvers(html);
     expect(html).not.toContain("Best on");
+    expect(html).not.toContain("Published figures");
     expect(html).not.toContain("Precision");
     expect(html).not.toContain("Dev<br>");
     expect(dataOf(html).rationales.items[0]!.chunks[0]!.heat).toBe(-1);

@@ -192,6 +192,9 @@ export function sampleData(): ReportData {
       vocabularySize: 2048,
       contextLength: 256,
     },
+    published: [
+      { method: "Fine-tune-CoT", model: "GPT-2 124M", accuracy: 0.387, source: "Ho et al., ACL 2023" },
+    ],
     budget: "epochs: 20 for every method, batch 16; stt starts from the cwt-sbc student",
     methods,
     comparisons: [

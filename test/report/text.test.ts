@@ -96,6 +96,7 @@ describe("numbers", () => {
 describe("answers in outputs", () => {
   it("are marked after the marker, else at their last place", () => {
     expect(answerPlace("5 + 5 = 10 --> 10 and 10", "10")).toEqual([15, 17]);
+    expect(answerPlace("2 --> 1 --> 12", "1")).toEqual([6, 7]);
     expect(answerPlace("10 or rather 10", "10")).toEqual([13, 15]);
     expect(answerPlace("1,000 --> none", "1000")).toEqual([-1, -1]);
     expect(answerPlace("anything", "")).toEqual([-1, -1]);

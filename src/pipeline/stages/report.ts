@@ -41,6 +41,7 @@ export async function reportStage(
   reporter.stage("report");
   const manifest = await folder.readJson<RunManifest>("run.json");
   const methods = methodResults(outcome);
+  const published = context.recipe.data?.published;
   const report: ReportData = {
     run: folder.path,
     title: context.recipe.name,
@@ -52,6 +53,7 @@ export async function reportStage(
     ...(outcome.data.teacher === undefined ? {} : { teacher: outcome.data.teacher }),
     budget: budgetText(context, [...outcome.trained.keys()]),
     methods,
+    ...(published === undefined ? {} : { published }),
     comparisons: comparisons(outcome),
     lossCurves: await lossCurves(context, outcome),
     chunking: chunking(context, outcome),
@@ -97,8 +99,9 @@ export function methodResults(outcome: RunOutcome): Record<string, MethodResult>
       trainingSeconds: trained.trainingSeconds,
       ...(hasSkips ? { skipDataSeconds: chunked.result.seconds + probed.result.seconds } : {}),
       unfinished,
-      ...(trained.devAccuracy === undefined ? {} : { devAccuracy: trained.devAccuracy }),
-      selectedEpoch: trained.selectedEpoch,
+      ...(trained.devAccuracy === undefined
+        ? {}
+        : { devAccuracy: trained.devAccuracy, selectedEpoch: trained.selectedEpoch }),
       ...(trained.bestOnTest === undefined ? {} : { bestOnTest: trained.bestOnTest }),
       ...(fullSeconds === undefined || secondsPerProblem === undefined
         ? {}
@@ -209,7 +212,8 @@ function chunking({ recipe }: RunContext, { trained, chunked }: RunOutcome): Rep
     const { meanObjectiveBefore, meanObjectiveAfter, rationales: count, scoredSequences } = chunked.result;
     history.push({
       method: "final student",
-      epoch: history.at(-1)?.epoch ?? 0,
+      // The student that searched is the one that was kept.
+      epoch: trained.get("cwt-sbc")?.result.selectedEpoch ?? 0,
       count: chunked.count,
       meanObjectiveBefore,
       meanObjectiveAfter,

@@ -269,10 +269,10 @@ export function counted(views: View[]): View[] {
     .map((view) => ({ label: `${cleanText(view.label)} (${view.items.length})`, items: view.items }));
 }
 
-/** Where the answer stands: after the answer marker, or else its last occurrence. */
+/** Where the answer stands: after the first answer marker, where it is read, or else its last occurrence. */
 export function answerPlace(text: string, answer: string): [number, number] {
   if (answer === "") return [-1, -1];
-  const marker = text.lastIndexOf("-->");
+  const marker = text.indexOf("-->");
   const afterMarker = marker < 0 ? -1 : text.indexOf(answer, marker + 3);
   const start = afterMarker >= 0 ? afterMarker : text.lastIndexOf(answer);
   return start < 0 ? [-1, -1] : [start, start + answer.length];

@@ -112,8 +112,30 @@ export function resultsSection(data: ReportData, looks: MethodLook[]): Html {
               `<div><dt>${methodBadge(looks, look.name)}</dt><dd>${escapeHtml(look.description)}</dd></div>`,
           )
           .join("")}</dl></details>`) +
+    publishedTable(data.published ?? []) +
     `<figure><h3>Accuracy against generated tokens</h3>${accuracyTokensChart(looks, data.methods, chance)}` +
     `<figcaption>Up is better, left is cheaper. Error bars: Wilson 95% interval.</figcaption></figure></section>`
+  );
+}
+
+/** What others published on the same data: with other models and training, so beside the run's own table, not in it. */
+function publishedTable(published: NonNullable<ReportData["published"]>): Html {
+  if (published.length === 0) return "";
+  const figures = published.slice(0, maxTableRows);
+  return (
+    `<h3>Published figures on the same data</h3>` +
+    table(
+      "Accuracy that others published on the same data",
+      ["Method", "Model", "Accuracy", "Source"],
+      figures.map(({ method, model, accuracy, source }) => [
+        label(method, 200),
+        label(model, 200),
+        percent(accuracy),
+        label(source, 500),
+      ]),
+      [1, 3],
+    ) +
+    cutNote(figures.length, published.length, "published figures")
   );
 }
 
