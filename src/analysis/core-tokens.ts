@@ -9,7 +9,7 @@ import { planTests } from "./core-sample.ts";
 
 /**
  * `shown`: the whole rationale stands before the answer, as docs/method.md §7 has it. `hidden`: its last step, which states the
- * answer, is taken out, as probing does by default; with the answer in view little else decides it.
+ * answer, is taken out, as probing can do; with the answer in view little else decides it.
  */
 export type CoreView = "shown" | "hidden";
 

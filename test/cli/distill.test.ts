@@ -200,6 +200,13 @@ describe("single stages on that run", () => {
     expect(await textsIn()).toEqual(before);
   });
 
+  it("take no words without an option for arguments of torchrun", async () => {
+    const { code, stderr } = await cli(["train", run, "full"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('"full" would be an argument for torchrun');
+    expect(stderr).toContain("--method full");
+  });
+
   it("refuse a folder that holds no run", async () => {
     for (const command of ["chunk", "train", "probe", "eval", "report"]) {
       const { code, stderr } = await cli([command, folder]);

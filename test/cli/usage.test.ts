@@ -31,6 +31,8 @@ describe("the command line", () => {
     [["export", "nofolder", "--out", "x"], "there is no such folder", "builtin:base"],
     [["serve", "nofolder"], "there is no such folder", "builtin:base"],
     [["eval", "nofolder"], "there is no such folder", "skipthink distill"],
+    [["distill", "demo", "--processes", "2"], "the onnx engine has no processes", "--engine torch"],
+    [["experiment", "study", "--set", "seed=7"], "has seeds of its own", "--seeds 7"],
     [["serve", "builtin:bas"], "no built-in student", "builtin:base"],
     [
       ["tasks", "prepare", "svmp"],

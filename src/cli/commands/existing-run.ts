@@ -9,7 +9,7 @@ import { type CliIo, reporterOf } from "../io.ts";
 import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { commandLine } from "./command-line.ts";
-import { type EngineOptions, type OutputOptions, withEngine } from "./options.ts";
+import { checkEngineOptions, type EngineOptions, type OutputOptions, withEngine } from "./options.ts";
 import { placeInRecipe } from "./recipe-errors.ts";
 import { resumable } from "./run-recipe.ts";
 
@@ -35,6 +35,7 @@ export async function withExistingRun(
   const folder = new RunFolder(path);
   const { recipe: written, command } = await readManifest(folder);
   const recipe = withEngine(written, options);
+  checkEngineOptions(recipe.engine, options);
   await folder.claim();
   const engine = engineOf(recipe, options.torchrun);
   const reporter = reporterOf(io, options.quiet ?? false);

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type MethodName, methodNames } from "../../method/baselines/plan.ts";
 import type { Recipe } from "../../pipeline/config/schema.ts";
+import { inputError } from "../../util/errors.ts";
 import { nearest } from "../../util/nearest.ts";
 
 export interface OutputOptions {
@@ -118,6 +119,26 @@ export function withEngine(recipe: Recipe, { engine, processes, threads }: Engin
     threads: threads ?? recipe.threads,
     torch: { ...recipe.torch, processes: processes ?? recipe.torch.processes },
   };
+}
+
+/** @throws SkipthinkError (exit 2) for options of the torch engine where another one computes: they would be without effect */
+export function checkEngineOptions(
+  engine: Recipe["engine"],
+  { processes, torchrun = [] }: EngineOptions,
+): void {
+  if (engine === "torch") return;
+  if (torchrun.length > 0)
+    throw inputError(
+      `"${torchrun[0]}" would be an argument for torchrun, and the engine is ${engine}`,
+      {},
+      "Options begin with --, such as --method full; for torchrun add --engine torch.",
+    );
+  if (processes !== undefined)
+    throw inputError(
+      `the ${engine} engine has no processes`,
+      { key: "--processes" },
+      "Use --threads, or add --engine torch.",
+    );
 }
 
 /** These options as they stand on a command line. */

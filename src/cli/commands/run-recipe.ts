@@ -1,5 +1,5 @@
 /** The run that `demo` and `distill` share: recipe, folder, pipeline, report, and what is printed of them. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadRecipe } from "../../pipeline/config/load.ts";
 import { distillInto } from "../../pipeline/distill.ts";
@@ -12,7 +12,7 @@ import { installInterruptHandler } from "../terminal/interrupt.ts";
 import type { Reporter } from "../terminal/reporter.ts";
 import { versions } from "../version.ts";
 import { commandLine } from "./command-line.ts";
-import { engineWords, type RunOptions } from "./options.ts";
+import { checkEngineOptions, engineWords, type RunOptions } from "./options.ts";
 import { printEstimate } from "./print-estimate.ts";
 import { ofRecipe, withPlace } from "./recipe-errors.ts";
 import { readResult } from "./verdict.ts";
@@ -33,13 +33,14 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
   const { options, overrides } = run;
   const { environment } = io;
   const { recipe, source } = await loadRecipe(run.recipe, overrides, { environment });
+  checkEngineOptions(recipe.engine, options);
   const engine = engineOf(recipe);
   const reporter = reporterOf(io, options.quiet ?? false);
-  const interrupt = installInterruptHandler({
-    announce: (message) => void io.stderr.write(`\n${message}\n`),
-  });
+  const announce = (message: string): void => void io.stderr.write(`\n${message}\n`);
+  // A dry run has nothing to save: Ctrl-C ends it as it ends any program.
+  const interrupt = options.dryRun ? undefined : installInterruptHandler({ announce });
   try {
-    if (options.dryRun) {
+    if (interrupt === undefined) {
       const estimate = await estimateRun(recipe, engine, reporter);
       reporter.finish();
       if (options.json) printJson(io, { dryRun: true, recipe: source, ...estimate });
@@ -66,7 +67,7 @@ export async function runRecipe(run: RecipeRun, io: CliIo): Promise<void> {
     reporter.finish();
     throw await ofRecipe(error, { recipe, source, overrides, environment });
   } finally {
-    interrupt.uninstall();
+    interrupt?.uninstall();
     await engine.close();
   }
 }
@@ -94,12 +95,16 @@ export async function resumable<T>(command: string, work: () => Promise<T>): Pro
   }
 }
 
-/** The first unused runs/<label>-<n>; the last used one where a run is to be resumed. */
+/** runs/<label>-<n> after the highest n that there is; that one itself where a run is to be resumed. */
 function defaultFolder(label: string, resume: boolean): string {
-  const folder = (n: number): string => join("runs", `${label}-${n}`);
-  let n = 1;
-  while (existsSync(folder(n))) n++;
-  return folder(resume && n > 1 ? n - 1 : n);
+  const names = existsSync("runs") ? readdirSync("runs") : [];
+  const numbers = names
+    .filter((name) => name.startsWith(`${label}-`))
+    .map((name) => name.slice(label.length + 1))
+    .filter((rest) => /^[1-9]\d{0,8}$/.test(rest))
+    .map(Number);
+  const highest = Math.max(0, ...numbers);
+  return join("runs", `${label}-${resume && highest > 0 ? highest : highest + 1}`);
 }
 
 function settingWords(options: RunOptions): string[] {

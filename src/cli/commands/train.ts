@@ -49,6 +49,7 @@ Examples:
         run,
         ...(options.method ?? []).flatMap((name) => ["--method", name]),
         ...engineWords(options),
+        ...(options.jobOnly === undefined ? [] : ["--job-only", options.jobOnly]),
         ...(torchrun.length === 0 ? [] : ["--", ...torchrun]),
       ];
       if (options.jobOnly !== undefined) {
@@ -79,12 +80,12 @@ async function writeJob(
   options: TrainOptions & { jobOnly: string },
   io: CliIo,
 ): Promise<void> {
-  const { jobOnly, method = [] } = options;
+  const { jobOnly, method = [], processes: _processes, torchrun: _torchrun, ...others } = options;
   if (method.length !== 1) {
     throw inputError("a job trains one method", { key: "--method" }, "Name it, e.g. --method full.");
   }
   // Planning needs no GPU: earlier stages run on the embedded engine unless they are done.
-  await withExistingRun(run, words, { ...options, engine: "onnx" }, io, async ({ context }) => {
+  await withExistingRun(run, words, { ...others, engine: "onnx" }, io, async ({ context }) => {
     const job = await writeTrainingJob(context, method[0]!, jobOnly);
     if (options.json) printJson(io, { job: jobOnly, method: method[0], ...job });
     else io.stdout.write(`job     ${jobOnly}\nrun it  torchrun -m skipthink_torch ${jobOnly}\n`);
