@@ -99,7 +99,7 @@ async function coreTokens(inspection: Inspection): Promise<{
       `Train one of these in the run: ${markingMethods.join(", ")}.`,
     );
   context.reporter.stage("core tokens");
-  return await withStudent(inspection, context.folder.student(markedBy), async (student) => {
+  return await withStudent(inspection, context.folder.trainedStudent(markedBy), async (student) => {
     const before = student.counters().scoredTokens;
     const prompted = drawn.map((encoded) => ({
       encoded,
@@ -218,7 +218,7 @@ async function minima(inspection: Inspection): Promise<InspectData["sharpness"]>
         target: [...encoded.steps.flat(), ...encoded.arrow, ...encoded.answer],
       }),
     );
-    const measured = await withStudent(inspection, context.folder.student(method), (student) =>
+    const measured = await withStudent(inspection, context.folder.trainedStudent(method), (student) =>
       measureSharpness(student, sequences, settings.sharpness, settings.seed, (done, total) => {
         context.reporter.progress({
           done: index * total + done,

@@ -74,15 +74,16 @@ export async function saveCheckpoint(
   for (const step of own.slice(0, Math.max(0, own.length - keep))) await remove(step);
 }
 
-/** Loads the newest whole checkpoint of the same training; undefined if there is none. */
+/** Loads the newest whole checkpoint of the same training that is usable; undefined if there is none. */
 export async function loadCheckpoint(
   folder: string,
   student: Student,
   inputs: string,
+  isUsable: (position: TrainingPosition) => boolean = () => true,
 ): Promise<TrainingPosition | undefined> {
   for (const step of (await checkpointSteps(folder)).reverse()) {
     const position = await positionOf(folder, step);
-    if (position?.inputs !== inputs) continue;
+    if (position?.inputs !== inputs || !isUsable(position)) continue;
     await student.loadCheckpoint(join(folder, `checkpoint-${step}`));
     return position;
   }

@@ -51,8 +51,10 @@ export interface RunEstimate {
   memory: {
     /** Weights, and for those that are trained AdamW's two moments (and on PyTorch gradients). */
     parameterBytes: number;
-    /** What the largest step needs besides: activations, and on the embedded engine gradients and updated weights. */
+    /** What the largest step needs besides: activations, and on the embedded engine gradients. */
     activationBytes: number;
+    /** On the embedded engine, where texts are written between epochs. */
+    decodingBytes?: number;
     totalBytes: number;
     method: string;
   };
@@ -186,6 +188,7 @@ async function measureAndSum(
       base,
       student,
       plans.flatMap(({ batches }) => batches),
+      recipe,
     ),
     measured: {
       trainingTokensPerSecond: trained.tokens / trained.seconds,

@@ -1,6 +1,6 @@
 /** What the recipe's `student.lora` asks of the engine. */
 import { resolve } from "node:path";
-import { isHubModel, parseHubModel } from "../students/hub.ts";
+import { commitOfFolder, isHubModel, parseHubModel } from "../students/hub.ts";
 import type { LoraOptions } from "../students/lora.ts";
 import type { Recipe } from "./config/schema.ts";
 import type { RunStudent } from "./context.ts";
@@ -22,11 +22,14 @@ export function loraOptions(
     ...student.lora,
     tokens: [...markers.stages, markers.answer, markers.endOfChunk],
     base:
-      isBase && isHubModel(student.model ?? "") ? hubBase(student.model!) : { name: resolve(modelFolder) },
+      isBase && isHubModel(student.model ?? "")
+        ? hubBase(student.model!, modelFolder)
+        : { name: resolve(modelFolder) },
   };
 }
 
-function hubBase(model: string): { name: string; revision: string } {
+/** By its commit: a branch may move on, and the adapters belong to these weights. */
+function hubBase(model: string, folder: string): { name: string; revision: string } {
   const { repository, revision } = parseHubModel(model);
-  return { name: repository, revision };
+  return { name: repository, revision: commitOfFolder(folder) ?? revision };
 }

@@ -7,6 +7,7 @@ import type { PlannedBatch } from "../method/items/types.ts";
 import type { FamilyShape } from "../students/families/family.ts";
 import { findFamily } from "../students/families/index.ts";
 import { readModelFolder } from "../students/model-folder.ts";
+import type { Recipe } from "./config/schema.ts";
 import type { RunStudent } from "./context.ts";
 import type { RunEstimate } from "./estimate.ts";
 
@@ -14,15 +15,20 @@ export async function estimateMemory(
   base: Pick<RunStudent, "base">,
   student: Student,
   batches: readonly PlannedBatch[],
+  { train, evaluate }: Pick<Recipe, "train" | "evaluate">,
 ): Promise<RunEstimate["memory"]> {
   if (student instanceof OnnxStudent) {
-    const memory = student.trainingMemory(batches.map(({ microBatches }) => microBatches));
+    const decodes = train.select === "best" || evaluate.testEveryEpoch;
+    const memory = student.trainingMemory(
+      batches.map(({ microBatches }) => microBatches),
+      decodes,
+    );
     return {
       parameterBytes: memory.parameterBytes,
       activationBytes: memory.workingBytes,
+      decodingBytes: memory.decodingBytes,
       totalBytes: memory.totalBytes,
-      method:
-        "largest resident set of the process in training: weights and AdamW's two moments, the results alive at once in the training graph at the largest batch, what onnxruntime holds beyond them (measured), and Node.js itself",
+      method: `largest resident set of the process in training: weights and AdamW's two moments, the results alive at once in the training graph at the largest batch, what onnxruntime holds beyond them (measured), ${decodes ? "copies of the weights that answer the dev questions after an epoch, " : ""}and Node.js itself`,
     };
   }
   const { parameters, trainableParameters } = student.capabilities();

@@ -53,6 +53,12 @@ export class RunFolder {
   student(method: string): string {
     return this.file("students", method);
   }
+  /** The same for a student that has been trained. @throws SkipthinkError (exit 2) where somebody has deleted it since */
+  trainedStudent(method: string): string {
+    const path = this.student(method);
+    checkStudentIsThere(path, method);
+    return path;
+  }
   checkpoints(method: string): string {
     return this.file("checkpoints", method);
   }
@@ -93,6 +99,17 @@ export class RunFolder {
   }
 }
 
+/** @throws SkipthinkError (exit 2) where the folder of a trained student, students/<method> of a run, has been deleted */
+export function checkStudentIsThere(path: string, method: string): void {
+  if (existsSync(join(path, "config.json"))) return;
+  const record = resolve(path, "../../stages", `train-${method}.json`);
+  throw inputError(
+    `the student of ${method} is not there any more`,
+    { file: path },
+    `Put it back, or delete ${record} and go on with --resume to train it again.`,
+  );
+}
+
 /** SHA-256 of a value's canonical JSON, 16 hex digits. */
 export function hashOf(value: unknown): string {
   return createHash("sha256").update(canonical(value)).digest("hex").slice(0, 16);
@@ -119,7 +136,12 @@ export function recipeHash(recipe: Recipe): string {
     experiment: _experiment,
     ...rest
   } = recipe;
-  return hashOf(rest);
+  return hashOf({ ...rest, data: dataSettings(recipe) });
+}
+
+/** What a recipe says of its data, without the published figures that are only shown beside a run's own. */
+export function dataSettings({ data }: Recipe): Recipe["data"] {
+  return data === undefined ? undefined : { ...data, published: [] };
 }
 
 export interface OpenRunOptions {
@@ -254,18 +276,18 @@ interface StageRecord<T> {
  * Runs a stage unless its record says that it has run on the same inputs.
  * @param inputs everything the stage's result depends on; upstream stages by their inputs' hash
  * @param run writes the stage's files whole and returns what later stages need to know (small, JSON)
- * @param needed file that the caller reads afterwards: where somebody has deleted it, the stage runs again
+ * @param needed files that the caller reads afterwards: where somebody has deleted one, the stage runs again
  */
 export async function runStage<T>(
   folder: RunFolder,
   name: string,
   inputs: unknown,
   run: (inputsHash: string) => Promise<T>,
-  needed?: string,
+  needed: readonly string[] = [],
 ): Promise<{ result: T; hash: string; cached: boolean }> {
   const hash = hashOf(inputs);
   const record = await folder.readJson<StageRecord<T>>("stages", `${name}.json`);
-  const isThere = needed === undefined || existsSync(join(folder.path, needed));
+  const isThere = needed.every((file) => existsSync(join(folder.path, file)));
   if (record !== undefined && record.inputs === hash && isThere)
     return { result: record.result, hash, cached: true };
   const started = performance.now();

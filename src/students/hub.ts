@@ -8,7 +8,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
 import { z } from "zod";
 import { inputError, SkipthinkError } from "../util/errors.ts";
@@ -91,6 +91,12 @@ export async function hubFolder(model: string, options: HubOptions = {}): Promis
     options.onNote?.(`${failure.message}; taking ${model} as it was last downloaded`);
     return cached;
   }
+}
+
+/** The commit that a folder of the cache holds; undefined for any other folder. */
+export function commitOfFolder(folder: string): string | undefined {
+  const name = basename(folder);
+  return basename(dirname(folder)) === "snapshots" && isCommit(name) ? name : undefined;
 }
 
 async function download(

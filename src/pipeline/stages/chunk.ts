@@ -43,7 +43,7 @@ export async function chunkStage(
     inputs,
     async (inputsHash) => {
       reporter.stage(title);
-      const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
+      const student = await engine.open(folder.trainedStudent("cwt-sbc"), { threads: recipe.threads });
       const { count, search, context: scoring, sharedMarker, maxSweeps } = chunk;
       const options = { count, search, context: scoring, sharedMarker, maxSweeps };
       // Greedy search goes on from its own last result; the global minimum does not depend on where it starts.
@@ -76,6 +76,7 @@ export async function chunkStage(
         seconds: blocks.reduce((sum, { seconds }) => sum + seconds, 0),
       };
     },
+    ["chunks.jsonl"],
   );
   await rm(partialFile, { force: true });
   if (cached) reporter.stageSkipped(title, "unchanged");

@@ -14,7 +14,7 @@ import { inputError } from "../../util/errors.ts";
 import type { Recipe } from "../config/schema.ts";
 import { contentHash } from "../content-hash.ts";
 import type { RunContext, RunData } from "../context.ts";
-import { runStage } from "../run-folder.ts";
+import { dataSettings, runStage } from "../run-folder.ts";
 
 interface DataResult {
   train: number;
@@ -35,21 +35,27 @@ export async function dataStage(context: RunContext): Promise<RunData> {
   const about = describeTask(context);
   const inputs = { ...dataInputs(context), files: await fileHashes(context) };
   const title = "data";
-  const { result, hash, cached } = await runStage<DataResult>(folder, "data", inputs, async () => {
-    reporter.stage(title);
-    const data = await makeData(context, about.answerKind);
-    await writeRationales(folder.file("rationales.jsonl"), data.train);
-    await folder.writeJsonLines(data.dev, "dev.jsonl");
-    await folder.writeJsonLines(data.test, "test.jsonl");
-    const teacher = await teacherOf(context);
-    return {
-      train: data.train.length,
-      dev: data.dev.length,
-      test: data.test.length,
-      notes: data.notes,
-      ...(teacher === undefined ? {} : { teacher }),
-    };
-  });
+  const { result, hash, cached } = await runStage<DataResult>(
+    folder,
+    "data",
+    inputs,
+    async () => {
+      reporter.stage(title);
+      const data = await makeData(context, about.answerKind);
+      await writeRationales(folder.file("rationales.jsonl"), data.train);
+      await folder.writeJsonLines(data.dev, "dev.jsonl");
+      await folder.writeJsonLines(data.test, "test.jsonl");
+      const teacher = await teacherOf(context);
+      return {
+        train: data.train.length,
+        dev: data.dev.length,
+        test: data.test.length,
+        notes: data.notes,
+        ...(teacher === undefined ? {} : { teacher }),
+      };
+    },
+    ["rationales.jsonl", "dev.jsonl", "test.jsonl"],
+  );
   if (cached) reporter.stageSkipped(title, "unchanged");
   for (const note of result.notes) reporter.note(note);
   return {
@@ -67,7 +73,7 @@ export async function dataStage(context: RunContext): Promise<RunData> {
 function dataInputs({ recipe }: RunContext): object {
   return recipe.task !== undefined
     ? { task: recipe.task, seed: recipe.seed }
-    : { data: recipe.data, seed: recipe.seed };
+    : { data: dataSettings(recipe), seed: recipe.seed };
 }
 
 function describeTask({

@@ -54,7 +54,7 @@ export async function evaluateStage(
       const partial = await openPartialResults<EvaluatedBlock>(partialFile, inputsHash);
       const earlier = partial.blocks.flatMap(({ samples }) => samples).length;
       if (earlier > 0) reporter.note(`resumed after ${earlier} problems`);
-      const student = await engine.open(folder.student(plan.name), { threads: recipe.threads });
+      const student = await engine.open(folder.trainedStudent(plan.name), { threads: recipe.threads });
       try {
         reporter.progress({ done: earlier, total: data.test.length, unit: "problem" });
         const { samples, ...figures } = await evaluateStudent(student, data.test, {
@@ -78,7 +78,7 @@ export async function evaluateStage(
         await student.close();
       }
     },
-    join("eval", file),
+    [join("eval", file)],
   );
   await rm(partialFile, { force: true });
   if (cached) reporter.stageSkipped(title, "unchanged");

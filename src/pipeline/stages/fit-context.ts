@@ -5,7 +5,7 @@
 import type { StudentCapabilities } from "../../engine/engine.ts";
 import { averageBoundaries } from "../../method/chunk/boundaries.ts";
 import { checkLengths } from "../../method/items/batches.ts";
-import { answerItem, fullItem, rationaleItem, stageItems } from "../../method/items/build.ts";
+import { answerItem, fullItem, labelItem, rationaleItem, stageItems } from "../../method/items/build.ts";
 import { encodeQuestion } from "../../method/items/encode.ts";
 import { lineOf } from "../../rationale/problem-table.ts";
 import type { Problem } from "../../tasks/problem.ts";
@@ -26,6 +26,7 @@ export async function fittingRationales(
     const items = [
       fullItem(one),
       answerItem(one, markers),
+      labelItem(one, markers, 1),
       rationaleItem(one, markers, 1),
       ...stageItems(one, averageBoundaries(one.steps.length, recipe.chunk.count), markers),
     ];

@@ -50,7 +50,7 @@ export async function probeStage(
     inputs,
     async (inputsHash) => {
       reporter.stage(title);
-      const student = await engine.open(folder.student("cwt-sbc"), { threads: recipe.threads });
+      const student = await engine.open(folder.trainedStudent("cwt-sbc"), { threads: recipe.threads });
       const judge = makeJudge(context, data, base, student);
       const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
       const { decision, onWrong, answerChunk, criterion, maxNllRise } = recipe.probe;
@@ -75,6 +75,7 @@ export async function probeStage(
         seconds: blocks.reduce((sum, { seconds }) => sum + seconds, 0),
       };
     },
+    ["skips.jsonl"],
   );
   await rm(partialFile, { force: true });
   if (cached) reporter.stageSkipped(title, "unchanged");

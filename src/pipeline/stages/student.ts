@@ -10,7 +10,7 @@ import {
   newGpt2Config,
   parseGpt2Config,
 } from "../../students/gpt2-config.ts";
-import { hubFolder, isHubModel } from "../../students/hub.ts";
+import { commitOfFolder, hubFolder, isHubModel, parseHubModel } from "../../students/hub.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
 import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.ts";
 import { inputError } from "../../util/errors.ts";
@@ -65,11 +65,29 @@ export async function studentStage(context: RunContext, data: RunData): Promise<
   return { hash: base.hash, base: base.folder, tokenizer, markers, encoded: kept, dev, contextLength };
 }
 
+/** A run goes on with the commit that it began with, also where a branch of the hub has moved on since. */
+interface PinnedModel {
+  model: string;
+  commit: string;
+}
+const pinnedFile = ["stages", "hub.json"] as const;
+
+async function pinnedModel({ folder }: RunContext, model: string): Promise<string> {
+  const pinned = isHubModel(model) ? await folder.readJson<PinnedModel>(...pinnedFile) : undefined;
+  return pinned?.model === model ? `hf:${parseHubModel(model).repository}@${pinned.commit}` : model;
+}
+
+async function pinModel({ folder }: RunContext, model: string, path: string): Promise<void> {
+  const commit = isHubModel(model) ? commitOfFolder(path) : undefined;
+  if (commit !== undefined) await folder.writeJson({ model, commit } satisfies PinnedModel, ...pinnedFile);
+}
+
 async function baseFolder(context: RunContext, data: RunData): Promise<{ folder: string; hash: string }> {
   const { recipe, folder, reporter } = context;
   const { model, random } = recipe.student;
   if (random === undefined) {
-    const path = await resolveModelFolder(model!, (text) => reporter.note(text));
+    const path = await resolveModelFolder(await pinnedModel(context, model!), (text) => reporter.note(text));
+    await pinModel(context, model!, path);
     if (!existsSync(join(path, "config.json"))) {
       throw inputError(
         "the student's folder has no config.json",
@@ -85,35 +103,41 @@ async function baseFolder(context: RunContext, data: RunData): Promise<{ folder:
   const inputs = { random, seed: recipe.seed, data: data.hash };
   const title = "random student";
   const target = folder.student("base");
-  const { hash, cached } = await runStage(folder, "base", inputs, async () => {
-    reporter.stage(title);
-    const endOfText = "<|endoftext|>";
-    const texts = data.train.map(({ question, text, answer }) => `${question} ### ${text} --> ${answer}`);
-    const document = trainByteLevelBpe(texts, {
-      vocabularySize: random.vocabularySize,
-      endOfText,
-      splitDigits: true,
-    });
-    const tokenizer = tokenizerFromDocument(document);
-    const config = newGpt2Config({
-      ...random,
-      vocabularySize: tokenizer.vocabularySize,
-      endOfText: tokenizer.endOfSequence,
-    });
-    const parsed = parseGpt2Config(config, "config.json");
-    const weights = initializeGpt2(parsed, recipe.seed);
-    await writeModelFolder(target, {
-      config,
-      generationConfig: { bos_token_id: tokenizer.endOfSequence, eos_token_id: tokenizer.endOfSequence },
-      tensors: [...gpt2ParameterShapes(parsed)].map(([name, shape]) => ({
-        name,
-        shape,
-        data: weights.get(name)!,
-      })),
-    });
-    await tokenizer.save(target);
-    return {};
-  });
+  const { hash, cached } = await runStage(
+    folder,
+    "base",
+    inputs,
+    async () => {
+      reporter.stage(title);
+      const endOfText = "<|endoftext|>";
+      const texts = data.train.map(({ question, text, answer }) => `${question} ### ${text} --> ${answer}`);
+      const document = trainByteLevelBpe(texts, {
+        vocabularySize: random.vocabularySize,
+        endOfText,
+        splitDigits: true,
+      });
+      const tokenizer = tokenizerFromDocument(document);
+      const config = newGpt2Config({
+        ...random,
+        vocabularySize: tokenizer.vocabularySize,
+        endOfText: tokenizer.endOfSequence,
+      });
+      const parsed = parseGpt2Config(config, "config.json");
+      const weights = initializeGpt2(parsed, recipe.seed);
+      await writeModelFolder(target, {
+        config,
+        generationConfig: { bos_token_id: tokenizer.endOfSequence, eos_token_id: tokenizer.endOfSequence },
+        tensors: [...gpt2ParameterShapes(parsed)].map(([name, shape]) => ({
+          name,
+          shape,
+          data: weights.get(name)!,
+        })),
+      });
+      await tokenizer.save(target);
+      return {};
+    },
+    ["students/base/config.json"],
+  );
   if (cached) reporter.stageSkipped(title, "unchanged");
   return { folder: target, hash };
 }

@@ -1,4 +1,5 @@
 /** Trains one method's student: epochs of planned batches, chunk search between them, checkpoints, best-on-dev selection. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Student } from "../../engine/engine.ts";
 import { evaluateStudent } from "../../evaluate/evaluate.ts";
@@ -32,7 +33,7 @@ import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
 import { loraOptions } from "../lora.ts";
 import { appendMetrics, rewindMetrics } from "../metrics.ts";
-import { runStage } from "../run-folder.ts";
+import { checkStudentIsThere, runStage } from "../run-folder.ts";
 import { evaluationOptions } from "./evaluate.ts";
 
 export interface TrainResult {
@@ -175,6 +176,8 @@ class Training {
   async run(): Promise<TrainResult> {
     const { folder, engine, recipe, reporter } = this.context;
     const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = recipe.train;
+    const { startsFrom } = this.plan;
+    if (startsFrom !== undefined) checkStudentIsThere(this.upstream.model, startsFrom);
     const lora = loraOptions(recipe, this.base, this.upstream.model);
     this.student = await engine.open(this.upstream.model, {
       optimizer: { beta1, beta2, epsilon, weightDecay, maxGradientNorm },
@@ -193,6 +196,8 @@ class Training {
         folder.checkpoints(this.plan.name),
         this.student,
         this.position.inputs,
+        // The best student so far is in a folder of its own. Without it, only a training from the beginning can give it back.
+        ({ best }) => best === undefined || existsSync(join(folder.student(this.plan.name), "config.json")),
       );
       if (found !== undefined) {
         this.position = { ...this.position, ...found };
