@@ -124,6 +124,11 @@ export class Decoder {
     this.sessions.clear();
   }
 
+  /** Before the weights change: lets go of sessions that hold copies of them, which would lie there unused until the next text. */
+  async releaseCopies(): Promise<void> {
+    if (this.weightsAreConstants) await this.close();
+  }
+
   private start({ prompt, context }: Pick<TokenSequence, "prompt" | "context">): Start {
     return isEncoderDecoder(this.family)
       ? { source: prompt, given: [this.family.startToken, ...context] }

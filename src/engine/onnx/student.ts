@@ -111,6 +111,7 @@ export class OnnxStudent implements InspectableStudent {
     learningRate: number,
   ): Promise<StepReport> {
     this.checkSequences(microBatches.flat());
+    await this.decoder.releaseCopies();
     const report = await this.training().train(microBatches, learningRate);
     this.count.trainingSteps += 1;
     return report;
@@ -124,9 +125,16 @@ export class OnnxStudent implements InspectableStudent {
     return await this.training().gradients(batch, factors);
   }
 
-  /** What this process would take at most to train these steps, and to decode between them. @param steps micro-batches of each */
-  trainingMemory(steps: readonly (readonly (readonly TokenSequence[])[])[]): TrainingMemory {
-    return trainingMemory({ family: this.family, trainable: this.store.trainable }, steps);
+  /**
+   * What this process would take at most to train these steps.
+   * @param steps micro-batches of each
+   * @param decodes whether texts are written between them, as for the dev split
+   */
+  trainingMemory(
+    steps: readonly (readonly (readonly TokenSequence[])[])[],
+    decodes: boolean,
+  ): TrainingMemory {
+    return trainingMemory({ family: this.family, trainable: this.store.trainable }, steps, decodes);
   }
 
   copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }> {

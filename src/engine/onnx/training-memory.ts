@@ -22,18 +22,25 @@ const residentPerAlive = 1.75;
 export interface TrainingMemory {
   /** Weights, and AdamW's two moments of those that are trained. */
   parameterBytes: number;
-  /** Gradients and activations of the largest step. */
+  /** Gradients and activations of the largest step, which stay reserved while texts are written. */
   workingBytes: number;
+  /** Copies of the weights in the sessions that write texts. */
+  decodingBytes: number;
   /** The above and the process itself. */
   totalBytes: number;
 }
 
+/** Copies of the weights that decoding holds, as constants and packed for products. Measured as above: 3 to 4. */
+const decodingCopies = 3;
+
 /**
  * @param steps the micro-batches of each optimizer step
+ * @param decodes whether texts are written between them
  */
 export function trainingMemory(
   student: TrainedStudent,
   steps: readonly (readonly (readonly TokenSequence[])[])[],
+  decodes = false,
 ): TrainingMemory {
   const { family, trainable } = student;
   const bytesOf = (names: Iterable<string>): number =>
@@ -43,7 +50,9 @@ export function trainingMemory(
   // onnxruntime-node's copy of the gradients; where passes are summed, the sums stand beside the next pass.
   const gradients = bytesOf(trainable) * (steps.some((step) => step.length > 1) ? 2 : 1);
   const workingBytes = gradients + residentPerAlive * alive;
-  return { parameterBytes, workingBytes, totalBytes: processBytes + parameterBytes + workingBytes };
+  const decodingBytes = decodes ? decodingCopies * bytesOf(family.parameterShapes.keys()) : 0;
+  const totalBytes = processBytes + parameterBytes + workingBytes + decodingBytes;
+  return { parameterBytes, workingBytes, decodingBytes, totalBytes };
 }
 
 function largestRun(
