@@ -8,6 +8,7 @@ import { encodeQuestion } from "../method/items/encode.ts";
 import { findMarkers, outsideAnswers } from "../method/items/markers.ts";
 import { readJsonIfThere } from "../students/json-file.ts";
 import { loadTokenizer } from "../students/tokenizer.ts";
+import { checkTokenizerFits } from "../students/tokenizer-fit.ts";
 import type { Tokenizer } from "../students/tokenizer-interface.ts";
 
 /** What is used of skipthink.json; a plain model folder has none and is asked without marker and prefix. */
@@ -32,7 +33,7 @@ export interface ServedStudent {
   rawPrompt(prompt: string): number[];
 }
 
-/** @throws SkipthinkError (exit 2) for a folder that holds no model */
+/** @throws SkipthinkError (exit 2) for a folder that holds no model, or one with another model's tokenizer */
 export async function openServedStudent(
   folder: string,
   options: { threads?: number } = {},
@@ -44,7 +45,14 @@ export async function openServedStudent(
   const asked = (tokens: readonly number[]): number[] =>
     markers === undefined ? [...tokens] : inferencePrompt(card, tokens, markers);
   const student = await onnxEngine.open(folder, { threads: options.threads ?? 0 });
-  const { encoderDecoder } = student.capabilities();
+  const capabilities = student.capabilities();
+  try {
+    checkTokenizerFits(tokenizer, capabilities, folder);
+  } catch (error) {
+    await student.close();
+    throw error;
+  }
+  const { encoderDecoder } = capabilities;
   return {
     student,
     tokenizer,

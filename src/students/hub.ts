@@ -14,6 +14,7 @@ import { z } from "zod";
 import { inputError, SkipthinkError } from "../util/errors.ts";
 import { fetchHubFile } from "./hub-file.ts";
 import { readJson } from "./json-file.ts";
+import { shardFileName } from "./model-folder.ts";
 
 const prefix = "hf:";
 
@@ -57,7 +58,6 @@ const tokenizerAndConfig =
 const olderTokenizer = ["spiece.model", "vocab.json", "merges.txt"];
 const singleWeights = "model.safetensors";
 const weightIndex = "model.safetensors.index.json";
-const shard = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
 /**
  * The folder of a model on the hub, complete with its weights.
@@ -120,9 +120,8 @@ async function download(
   const wanted = [...files.keys()].filter((name) => tokenizerAndConfig.test(name));
   if (!files.has("tokenizer.json")) wanted.push(...olderTokenizer.filter((name) => files.has(name)));
   // transformers looks for the single file first, too.
-  if (files.has(singleWeights)) wanted.push(singleWeights);
-  else wanted.push(...[...files.keys()].filter((name) => name === weightIndex || shard.test(name)));
-  if (!wanted.includes("config.json") || !wanted.some((name) => name.endsWith(".safetensors"))) {
+  const weights = [singleWeights, weightIndex].find((name) => files.has(name));
+  if (!wanted.includes("config.json") || weights === undefined) {
     throw inputError(
       `${repository} has no ${wanted.includes("config.json") ? "safetensors weights" : "config.json"}`,
       { key: "student.model" },
@@ -130,11 +129,20 @@ async function download(
     );
   }
   const snapshot = join(storage, "snapshots", sha);
-  for (const path of wanted) {
-    if (existsSync(join(snapshot, path))) continue;
-    const entry = files.get(path)!;
-    options.onDownload?.(path, entry.size);
-    await fetchHubFile({ repo: repository, revision: sha, ...hub }, entry, storage);
+  const fetchAll = async (paths: Iterable<string>): Promise<void> => {
+    for (const path of paths) {
+      if (existsSync(join(snapshot, path))) continue;
+      const entry = files.get(path)!;
+      options.onDownload?.(path, entry.size);
+      await fetchHubFile({ repo: repository, revision: sha, ...hub }, entry, storage);
+    }
+  };
+  await fetchAll([...wanted, weights]);
+  if (weights === weightIndex) {
+    const { weight_map } = await readIndex(join(snapshot, weightIndex), storage);
+    const shards = new Set(Object.values(weight_map));
+    checkShards(shards, repository, (name) => files.has(name));
+    await fetchAll(shards);
   }
   // The branch's commit is noted last: a folder that a reference leads to is complete.
   if (revision !== sha) {
@@ -160,7 +168,20 @@ async function cachedSnapshot(storage: string, revision: string): Promise<string
   if (has(singleWeights)) return folder;
   if (!has(weightIndex)) return undefined;
   const index = await readIndex(join(folder, weightIndex), storage);
-  return Object.values(index.weight_map).every((name) => shard.test(name) && has(name)) ? folder : undefined;
+  const shards = Object.values(index.weight_map);
+  return shards.every((name) => shardFileName.test(name) && has(name)) ? folder : undefined;
+}
+
+/** Shards may have any name; the index says which they are. */
+function checkShards(shards: Iterable<string>, repository: string, isThere: (name: string) => boolean): void {
+  for (const name of shards) {
+    if (shardFileName.test(name) && isThere(name)) continue;
+    throw inputError(
+      `${repository}: ${weightIndex} names the shard "${name.slice(0, 120)}", which is no file beside it`,
+      { key: "student.model" },
+      "Take a model in the layout of transformers, with all its safetensors weights.",
+    );
+  }
 }
 
 const indexSchema = z.looseObject({

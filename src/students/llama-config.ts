@@ -117,9 +117,9 @@ export function llamaParameterShapes(config: LlamaConfig): Map<string, number[]>
   return shapes;
 }
 
-/** The parameter that a stored tensor is; undefined for the rotary frequencies that old checkpoints carry. */
+/** The parameter that a stored tensor is; undefined for the rotary tables that old checkpoints carry. */
 export function llamaParameterName(stored: string): string | undefined {
-  if (stored.endsWith(".rotary_emb.inv_freq")) return undefined;
+  if (/(?:^|\.)rotary_emb\./.test(stored)) return undefined;
   return stored.startsWith("model.") || stored === "lm_head.weight" ? stored : `model.${stored}`;
 }
 

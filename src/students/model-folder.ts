@@ -19,6 +19,8 @@ import { readJson, readJsonIfThere } from "./json-file.ts";
 /** Reads weights by tensor name, from whichever file holds them. */
 export interface WeightReader {
   names(): string[];
+  /** Path of the file that holds a tensor. */
+  file(name: string): string;
   /** @throws SkipthinkError (exit 2) when there is no such tensor; so does readFloat32 */
   shape(name: string): readonly number[];
   readFloat32(name: string): Promise<Float32Array>;
@@ -35,18 +37,17 @@ export interface ModelFolder {
 
 const singleFile = "model.safetensors";
 const indexFile = "model.safetensors.index.json";
-const shardPattern = /^model-\d{5}-of-\d{5}\.safetensors$/;
+/** Some have more digits than five. */
+const shardPattern = /^model-\d{5,}-of-\d{5,}\.safetensors$/;
+/** A shard is a file of the index's own folder, whatever its name: no path may lead out of it. */
+export const shardFileName = /^[^/\\]+\.safetensors$/;
 
 const configSchema = z.looseObject({
   model_type: z.string("must name the model family, e.g. gpt2").min(1),
 });
 
 const indexSchema = z.looseObject({
-  // A shard is a file of this folder: no path may lead out of it.
-  weight_map: z.record(
-    z.string(),
-    z.string().regex(/^[^/\\]+\.safetensors$/, "must be a file of the same folder"),
-  ),
+  weight_map: z.record(z.string(), z.string().regex(shardFileName, "must be a file of the same folder")),
 });
 
 /**
@@ -69,7 +70,7 @@ async function openWeights(folder: string): Promise<WeightReader> {
   const files = new Set(await readdir(folder));
   if (files.has(singleFile)) {
     const file = await openSafetensors(join(folder, singleFile));
-    return new FolderWeights(new Map(file.names.map((name) => [name, file])), folder);
+    return new FolderWeights(new Map(file.names.map((name) => [name, file])), folder, () => singleFile);
   }
   const index = await readJsonIfThere(join(folder, indexFile), indexSchema);
   if (index === undefined) {
@@ -111,20 +112,30 @@ async function openWeights(folder: string): Promise<WeightReader> {
     for (const file of opened.values()) await file.close();
     throw error;
   }
-  return new FolderWeights(owners, folder);
+  return new FolderWeights(owners, folder, (name) => index.weight_map[name] ?? indexFile);
 }
 
 class FolderWeights implements WeightReader {
   private readonly owners: ReadonlyMap<string, SafetensorsFile>;
   private readonly folder: string;
+  private readonly fileName: (tensor: string) => string;
 
-  constructor(owners: ReadonlyMap<string, SafetensorsFile>, folder: string) {
+  constructor(
+    owners: ReadonlyMap<string, SafetensorsFile>,
+    folder: string,
+    fileName: (tensor: string) => string,
+  ) {
     this.owners = owners;
     this.folder = folder;
+    this.fileName = fileName;
   }
 
   names(): string[] {
     return [...this.owners.keys()];
+  }
+
+  file(name: string): string {
+    return join(this.folder, this.fileName(name));
   }
 
   shape(name: string): readonly number[] {

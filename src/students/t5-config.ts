@@ -7,6 +7,7 @@ import { size, tokenId, tokenIds, unquantized } from "./config-keys.ts";
 import { drawParameters } from "./draw-parameters.ts";
 import { checkJson } from "./json-file.ts";
 import type { WeightReader } from "./model-folder.ts";
+import { holdsOwnHead } from "./stored-names.ts";
 
 const t5ConfigSchema = z
   .object({
@@ -71,7 +72,7 @@ export function parseT5Config(config: unknown, file: string): T5Config {
 
 /**
  * The configuration with what only the weights say: transformers 5 writes "tie_word_embeddings": true for every T5 and leaves
- * it to the file whether the head has weights of its own. A head equal to the embeddings is a tied one that was stored twice.
+ * it to the file whether the head has weights of its own.
  */
 export async function t5ConfigOfWeights(
   config: Record<string, unknown>,
@@ -79,11 +80,7 @@ export async function t5ConfigOfWeights(
   weights: Pick<WeightReader, "names" | "readFloat32">,
 ): Promise<Record<string, unknown>> {
   const { tie_word_embeddings: tied, scale_decoder_outputs } = parseT5Config(config, file);
-  const names = new Set(weights.names());
-  if (!tied || !names.has("lm_head.weight") || !names.has("shared.weight")) return config;
-  const head = await weights.readFloat32("lm_head.weight");
-  const embeddings = await weights.readFloat32("shared.weight");
-  if (head.length === embeddings.length && head.every((value, i) => value === embeddings[i])) return config;
+  if (!tied || !(await holdsOwnHead(weights, "shared.weight", t5ParameterName))) return config;
   return { ...config, tie_word_embeddings: false, scale_decoder_outputs };
 }
 

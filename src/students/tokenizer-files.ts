@@ -52,8 +52,12 @@ const documentSchema = z.object({
 const configSchema = z.looseObject({
   /** Sentinel tokens that T5 has beyond those of its SentencePiece model. */
   extra_ids: z.number().int().min(0).max(1000).optional(),
+  tokenizer_class: z.string().nullish(),
   added_tokens_decoder: z
-    .record(z.string().regex(/^\d{1,8}$/), addedTokenSchema.omit({ id: true }))
+    .record(
+      z.string().refine((id) => /^\d{1,8}$/.test(id) && Number(id) <= largestId),
+      addedTokenSchema.omit({ id: true }),
+    )
     .optional(),
 });
 
@@ -68,7 +72,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   const document =
     (await readDocument(join(folder, "tokenizer.json"))) ??
     (await readPieces(join(folder, "spiece.model"), config.extra_ids ?? defaultSentinels)) ??
-    (await readVocabularyAndMerges(folder));
+    (await readVocabularyAndMerges(folder, config.tokenizer_class));
   // transformers adds what only the configuration names; its ids are kept.
   for (const [id, entry] of Object.entries(config.added_tokens_decoder ?? {})) {
     addIfMissing(document, { id: Number(id), ...entry });
@@ -113,7 +117,11 @@ async function readPieces(path: string, sentinels: number): Promise<TokenizerDoc
   return bytes === undefined ? undefined : readSentencePiece(bytes, sentinels, path);
 }
 
-async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocument> {
+/** @param tokenizerClass the one that tokenizer_config.json names */
+async function readVocabularyAndMerges(
+  folder: string,
+  tokenizerClass: string | null | undefined,
+): Promise<TokenizerDocument> {
   const vocabularyPath = join(folder, "vocab.json");
   const mergesPath = join(folder, "merges.txt");
   const vocabularyText = await readTextIfThere(vocabularyPath);
@@ -123,6 +131,15 @@ async function readVocabularyAndMerges(folder: string): Promise<TokenizerDocumen
       `${folder} has no tokenizer`,
       { file: join(folder, "tokenizer.json") },
       "Give a model folder with tokenizer.json, or with spiece.model, or with vocab.json and merges.txt.",
+    );
+  }
+  // Other classes cut text into other words (Qwen2's takes digits one by one), which these two files do not say.
+  if (tokenizerClass && !/^GPT2Tokenizer(?:Fast)?$/.test(tokenizerClass)) {
+    const file = join(folder, "tokenizer_config.json");
+    throw inputError(
+      `${file} names the class ${tokenizerClass.slice(0, 80)}; vocab.json and merges.txt alone are read for GPT-2's only`,
+      { file, key: "tokenizer_class" },
+      "Load the tokenizer with AutoTokenizer of transformers and save it again into the folder, which writes tokenizer.json.",
     );
   }
   const vocab = checkJson(parseJson(vocabularyText, vocabularyPath), vocabularySchema, vocabularyPath);

@@ -2,7 +2,12 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { inputError } from "../util/errors.ts";
 import { type AddedTokenEntry, specialTokenEntry, type TokenizerDocument } from "./bpe.ts";
-import { gpt2WordPattern } from "./byte-level.ts";
+import {
+  agreeingPreTokenizer,
+  checkPreTokenizer,
+  type LibraryPreTokenizer,
+  useSplits,
+} from "./pre-tokenizers.ts";
 import { precompiledCharsmap } from "./precompiled-charsmap.ts";
 import {
   addIfMissing,
@@ -36,6 +41,8 @@ export function tokenizerFromDocument(document: TokenizerDocument): Tokenizer {
 
 function openTokenizer(files: TokenizerFiles, place: string): Tokenizer {
   const { document, config } = files;
+  checkPreTokenizer(document.pre_tokenizer, place);
+  checkModel(document, place);
   const vocabulary = vocabularyOf(document);
   const endOfText = contentOf(config.eos_token) ?? knownEndOfText(document, vocabulary);
   const idOfEnd =
@@ -50,6 +57,7 @@ function openTokenizer(files: TokenizerFiles, place: string): Tokenizer {
     );
   }
   addIfMissing(document, specialTokenEntry(idOfEnd, endOfText));
+  checkIds(document, place);
   for (const token of document.added_tokens) {
     // The token that ends a text is never shown as text, whatever the file says of it.
     if (token.content === endOfText) token.special = true;
@@ -95,6 +103,7 @@ class LoadedTokenizer implements Tokenizer {
       // The library would treat its contents as special tokens of the text.
       additional_special_tokens: [],
     });
+    useSplits(this.library.pre_tokenizer as LibraryPreTokenizer | null);
     useCharsmaps(this.library.normalizer as LibraryNormalizer | null);
     useWholeBytes(this.library.decoder as LibraryDecoder | null);
     // For decoding, the hidden control tokens get their true contents back (ids to text only).
@@ -221,33 +230,33 @@ function useWholeBytes(decoder: LibraryDecoder | null): void {
   for (const part of decoder.decoders ?? []) useWholeBytes(part);
 }
 
-type PreTokenizer = Record<string, unknown>;
+/** @throws SkipthinkError (exit 2) for an added token that shares its id with another token: one of the two could not be written */
+function checkIds({ model, added_tokens }: TokenizerDocument, place: string): void {
+  const entries = Array.isArray(model.vocab)
+    ? (model.vocab as [string, number][]).map(([content], id) => [id, content] as const)
+    : Object.entries(model.vocab as Record<string, number>).map(([content, id]) => [id, content] as const);
+  const contents = new Map(entries);
+  for (const { id, content } of added_tokens) {
+    const other = contents.get(id);
+    if (other !== undefined && other !== content) {
+      throw inputError(
+        `the tokenizer of ${place} gives "${other}" and "${content}" one id, ${id}`,
+        { file: place, key: "added_tokens" },
+        "Download or save the tokenizer again; added tokens need ids of their own.",
+      );
+    }
+    contents.set(id, content);
+  }
+}
 
-function agreeingPreTokenizer(preTokenizer: PreTokenizer | null): PreTokenizer | null {
-  if (preTokenizer === null) return null;
-  const split = (pattern: string): PreTokenizer => ({
-    type: "Split",
-    pattern: { Regex: pattern },
-    behavior: "Isolated",
-    invert: false,
-  });
-  const { type } = preTokenizer;
-  if (type === "Sequence" && Array.isArray(preTokenizer.pretokenizers)) {
-    return { ...preTokenizer, pretokenizers: preTokenizer.pretokenizers.map(agreeingPreTokenizer) };
-  }
-  // JavaScript's `\d` knows ASCII digits only; Rust's is_numeric is \p{N}.
-  if (type === "Digits") return split(preTokenizer.individual_digits === true ? "\\p{N}" : "\\p{N}+");
-  // JavaScript's `\s` differs from White_Space at U+0085 and U+FEFF; the library rewrites it in Split patterns only.
-  if (type === "WhitespaceSplit") {
-    return { type: "Split", pattern: { Regex: "\\s+" }, behavior: "Removed", invert: false };
-  }
-  if (type === "ByteLevel" && preTokenizer.use_regex !== false && preTokenizer.add_prefix_space === false) {
-    return {
-      type: "Sequence",
-      pretokenizers: [split(gpt2WordPattern), { ...preTokenizer, use_regex: false }],
-    };
-  }
-  return preTokenizer;
+/** @throws SkipthinkError (exit 2) for what the library would read and compute otherwise than Python's */
+function checkModel({ model }: TokenizerDocument, place: string): void {
+  if (!Array.isArray(model.vocab) || model.byte_fallback !== true) return;
+  throw inputError(
+    `the tokenizer of ${place} asks for "model.byte_fallback", which is not supported for Unigram vocabularies`,
+    { file: place, key: "model.byte_fallback" },
+    "Take a student whose tokenizer is a BPE, or a Unigram without byte fallback as T5's.",
+  );
 }
 
 function vocabularyOf(document: TokenizerDocument): Map<string, number> {

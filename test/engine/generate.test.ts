@@ -1,6 +1,7 @@
 /** Decoding with the key-value cache against repeated scoring of the whole sequence. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GenerateOptions } from "../../src/engine/engine.ts";
+import { promptPasses } from "../../src/engine/onnx/decoding.ts";
 import { sharedPrefix } from "../../src/engine/onnx/shared-prompts.ts";
 import { type OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
 import { contextLength, openTiny, tinyModel, tokens, vocabulary } from "./tiny-student.ts";
@@ -125,6 +126,38 @@ describe.each([
       await greedyByScoring(own, [...prompts[0]!.prompt, ...prompts[0]!.context], 6),
     );
     expect(after[0]!.tokens).not.toEqual(before[0]!.tokens.slice(0, 6));
+  });
+});
+
+describe("many tokens of prompts", () => {
+  test("are read in passes of bounded size, one row at least in each", () => {
+    expect(promptPasses([5, 5, 6, 6, 20, 21, 3], 20)).toEqual([
+      [0, 3],
+      [3, 4],
+      [4, 5],
+      [5, 6],
+      [6, 7],
+    ]);
+    expect(promptPasses([1, 2, 3], 9)).toEqual([[0, 3]]);
+    expect(promptPasses([], 9)).toEqual([]);
+  });
+
+  const own = (name: string, count: number, least: number) =>
+    Array.from({ length: count }, (_, i) => tokens(`${name}/${i}`, least + ((i * 7) % 13)));
+  const common = tokens("many/common", 25);
+  test.each([
+    ["with nothing in common", own("many", 120, 38)],
+    ["some of them equal", [...own("many", 120, 38), ...own("many", 20, 38)]],
+    ["with a beginning in common", own("rest", 300, 8).map((rest) => [...common, ...rest])],
+  ])("%s, give what each gives in a small batch", async (_, many) => {
+    const student = await openTiny();
+    const asked = many.map((prompt) => ({ prompt, context: [] }));
+    for (const temperature of [0, 1]) {
+      const options = { maxNewTokens: 4, stopTokens: [], temperature, seed: 5 };
+      expect(await student.generate(asked, { ...options, batchSize: many.length })).toEqual(
+        await student.generate(asked, { ...options, batchSize: 8 }),
+      );
+    }
   });
 });
 

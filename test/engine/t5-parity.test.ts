@@ -58,6 +58,18 @@ describe.each(["relu-tied", "gated-untied", "odd-sizes"])("%s", (name) => {
     await expectGreedyTokens(student, golden, 5);
   });
 
+  test("many long prompts are read in several passes and give what each gives in a small batch", async () => {
+    const many = Array.from({ length: 150 }, (_, i) => {
+      const { prompt, context } = golden.greedy[i % golden.greedy.length]!;
+      const turned = [...prompt.slice(i % prompt.length), ...prompt.slice(0, i % prompt.length)];
+      return { prompt: [...turned, ...turned].slice(0, 25 + (i % 16)), context };
+    });
+    const options = { maxNewTokens: 6, stopTokens: [] };
+    const together = await student.generate(many, { ...options, batchSize: many.length });
+    expect(together).toEqual(await student.generate(many, { ...options, batchSize: 8 }));
+    expect(new Set(together.map(({ tokens }) => tokens.join())).size).toBeGreaterThan(3);
+  });
+
   test("a sequence that stops early leaves the others as they were", async () => {
     // The last token of a middle row's first half ends some rows and lets others run on.
     const stop = golden.greedy[3]!.tokens[7]!;

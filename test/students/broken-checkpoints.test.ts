@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/engine/onnx/load.ts";
 import { findFamily } from "../../src/students/families/index.ts";
 import { type ModelToWrite, writeModelFolder } from "../../src/students/model-folder.ts";
+import { openSafetensors } from "../../src/tensor/safetensors.ts";
 import { SkipthinkError } from "../../src/util/errors.ts";
 
 let parent: string;
@@ -24,26 +25,71 @@ const decoder = {
   num_hidden_layers: 2,
   num_attention_heads: 2,
 };
-const families: Record<string, { config: Record<string, unknown>; matrix: string; embedding: string }> = {
+const rotaryTables = [
+  "model.layers.0.self_attn.rotary_emb.inv_freq",
+  "rotary_emb.inv_freq",
+  "score.weight",
+  "v_head.summary.weight",
+];
+interface Example {
+  config: Record<string, unknown>;
+  matrix: string;
+  embedding: string;
+  /** Tensors of the model's own that its configuration does not know, and some that are none of its business. */
+  foreign: string[];
+  harmless: string[];
+}
+const families: Record<string, Example> = {
   gpt2: {
     config: { vocab_size: rows, n_positions: 16, n_embd: width, n_layer: 2, n_head: 2 },
     matrix: "transformer.h.1.mlp.c_fc.weight",
     embedding: "transformer.wte.weight",
+    foreign: ["transformer.h.2.ln_1.weight", "h.1.crossattention.c_attn.weight", "transformer.wte.bias"],
+    harmless: ["transformer.h.1.attn.bias", "h.0.attn.masked_bias", "score.weight", "position_ids"],
   },
   llama: {
     config: decoder,
     matrix: "model.layers.1.mlp.up_proj.weight",
     embedding: "model.embed_tokens.weight",
+    foreign: ["model.layers.0.self_attn.q_proj.bias", "layers.2.mlp.up_proj.weight", "model.norm.bias"],
+    harmless: rotaryTables,
   },
   qwen2: {
     config: { ...decoder, tie_word_embeddings: true },
     matrix: "model.layers.0.self_attn.k_proj.bias",
     embedding: "model.embed_tokens.weight",
+    foreign: ["model.layers.0.self_attn.q_norm.weight", "model.layers.2.self_attn.k_proj.bias"],
+    harmless: rotaryTables,
   },
   phi3: {
     config: decoder,
     matrix: "model.layers.1.self_attn.qkv_proj.weight",
     embedding: "model.embed_tokens.weight",
+    foreign: ["model.layers.0.self_attn.qkv_proj.bias", "model.layers.10.input_layernorm.weight"],
+    harmless: rotaryTables,
+  },
+  t5: {
+    config: {
+      vocab_size: rows,
+      d_model: width,
+      d_kv: 4,
+      d_ff: 12,
+      num_layers: 2,
+      num_heads: 2,
+      decoder_start_token_id: 0,
+    },
+    matrix: "decoder.block.1.layer.2.DenseReluDense.wi.weight",
+    embedding: "shared.weight",
+    foreign: [
+      "decoder.block.2.layer.0.layer_norm.weight",
+      "encoder.block.0.layer.1.DenseReluDense.wi_0.weight",
+      "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight",
+    ],
+    harmless: [
+      "encoder.embed_tokens.weight",
+      "decoder.embed_tokens.weight",
+      "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+    ],
   },
 };
 
@@ -88,7 +134,7 @@ async function editHeader(folder: string, name: string, change: Record<string, u
 }
 
 describe.each(Object.keys(families))("%s", (family) => {
-  const { matrix, embedding } = families[family]!;
+  const { matrix, embedding, foreign, harmless } = families[family]!;
 
   it("refuses a missing tensor", async () => {
     const whole = model(family);
@@ -118,6 +164,58 @@ describe.each(Object.keys(families))("%s", (family) => {
     expect(error).toMatchObject({ exitCode: 2, place: { key: matrix } });
     expect(error.message).toMatch(/holds I32/);
     expect(error.remedy).toMatch(/float32, float16 or bfloat16/);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    "refuses weights of %d",
+    async (value) => {
+      const whole = model(family);
+      const data = whole.tensors.find(({ name }) => name === matrix)!.data.slice();
+      data[data.length - 1] = value;
+      const tensors = whole.tensors.map((tensor) => (tensor.name === matrix ? { ...tensor, data } : tensor));
+      for (const maxShardBytes of [1, 1e9]) {
+        const folder = await written({ ...whole, tensors, maxShardBytes });
+        const error = await refusal(folder);
+        expect(error).toMatchObject({ exitCode: 2, place: { key: matrix } });
+        expect(error.message).toContain(`"${matrix}" of ${error.place.file} holds ${value}`);
+        const file = await openSafetensors(error.place.file!);
+        expect(file.has(matrix)).toBe(true);
+        await file.close();
+        expect(error.remedy).toMatch(/download the model again/);
+      }
+    },
+  );
+
+  it.each(foreign)("refuses %s, which its configuration does not know", async (name) => {
+    const whole = model(family);
+    const extra = { name, shape: [2], data: Float32Array.of(1, 2) };
+    const error = await refusal(await written({ ...whole, tensors: [...whole.tensors, extra] }));
+    expect(error).toMatchObject({ exitCode: 2, place: { key: name } });
+    expect(error.message).toContain(`holds the tensor "${name}"`);
+    expect(error.remedy).toMatch(/correct config\.json/);
+  });
+
+  it("passes over what is no weight of its own", async () => {
+    const whole = model(family);
+    const extra = harmless.map((name) => ({ name, shape: [2], data: Float32Array.of(1, 2) }));
+    const { weights } = await loadModel(await written({ ...whole, tensors: [...extra, ...whole.tensors] }));
+    expect(weights).toEqual((await loadModel(await written(whole))).weights);
+  });
+
+  it("has the head that the file holds, where it differs from embeddings it is said to be tied to", async () => {
+    const whole = model(family);
+    const config = { ...whole.config, tie_word_embeddings: true };
+    const tied = whole.tensors.filter(({ name }) => name !== "lm_head.weight");
+    const table = tied.find(({ name }) => name === embedding)!;
+    const withHead = (data: Float32Array) =>
+      written({ config, tensors: [...tied, { name: "lm_head.weight", shape: table.shape, data }] });
+    const other = table.data.map((value, i) => (i === 3 ? value + 1 : value));
+    const untied = await loadModel(await withHead(other));
+    expect(untied.config.tie_word_embeddings).toBe(false);
+    expect(untied.weights.get("lm_head.weight")).toEqual(other);
+    const copied = await loadModel(await withHead(table.data.slice()));
+    expect(copied.config.tie_word_embeddings).toBe(true);
+    expect(copied.weights.has("lm_head.weight")).toBe(false);
   });
 
   it("refuses an index that names a missing shard", async () => {

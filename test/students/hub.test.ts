@@ -19,6 +19,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadModel } from "../../src/engine/onnx/load.ts";
 import { hubFolder, parseHubModel } from "../../src/students/hub.ts";
+import { readModelFolder, writeModelFolder } from "../../src/students/model-folder.ts";
 import { SkipthinkError } from "../../src/util/errors.ts";
 
 const golden = fileURLToPath(new URL("../golden/gpt2-tied", import.meta.url));
@@ -146,6 +147,68 @@ describe("download", () => {
     expect(existsSync(join(storage, "blobs", oid(files.get("config.json")!)))).toBe(true);
     expect(existsSync(join(folder, "pytorch_model.bin"))).toBe(false);
     expect((await loadModel(folder)).family.name).toBe("gpt2");
+  });
+
+  describe("in shards", () => {
+    const single = files.get("model.safetensors")!;
+    afterEach(() => {
+      for (const name of files.keys()) if (name.includes(".safetensors")) files.delete(name);
+      files.set("model.safetensors", single);
+    });
+
+    /** The student in shards, and their names as the index has them. */
+    async function shard(rename: (name: string) => string): Promise<string[]> {
+      const folder = join(cache, "sharded");
+      const config = JSON.parse(readFileSync(join(golden, "config.json"), "utf8")) as Record<string, unknown>;
+      const { weights } = await readModelFolder(golden);
+      const tensors = [];
+      for (const name of weights.names()) {
+        tensors.push({ name, shape: weights.shape(name), data: await weights.readFloat32(name) });
+      }
+      await weights.close();
+      await writeModelFolder(folder, { config, tensors, maxShardBytes: single.length / 2 });
+      const index = JSON.parse(readFileSync(join(folder, "model.safetensors.index.json"), "utf8"));
+      const map = index.weight_map as Record<string, string>;
+      files.delete("model.safetensors");
+      for (const name of new Set(Object.values(map))) {
+        files.set(rename(name), readFileSync(join(folder, name)));
+      }
+      for (const [tensor, name] of Object.entries(map)) map[tensor] = rename(name);
+      files.set("model.safetensors.index.json", Buffer.from(JSON.stringify(index)));
+      return [...new Set(Object.values(map))];
+    }
+
+    // deepseek-ai/DeepSeek-R1-Distill-Qwen-7B has six digits behind "of".
+    test.each([
+      (name: string) => name.replace("-of-", "-of-0"),
+      (name: string) => name.replace("model-", "weights_"),
+    ])("takes those that the index names, whatever their names", async (rename) => {
+      files.set("tokenizer.json", Buffer.from("{}"));
+      const names = await shard(rename);
+      expect(names.length).toBeGreaterThan(1);
+      files.set("model-of-something-else.safetensors", Buffer.from("not wanted"));
+      const folder = await hubFolder("hf:team/tiny", { environment: environment() });
+      expect(readdirSync(folder).filter((name) => name.endsWith(".safetensors"))).toEqual(names.sort());
+      expect((await loadModel(folder)).weights).toEqual((await loadModel(golden)).weights);
+      requests = [];
+      expect(await hubFolder(`hf:team/tiny@${commit}`, { environment: environment() })).toBe(folder);
+      expect(requests).toEqual([]);
+    });
+
+    test("refuses an index that names a file elsewhere, or none of the repository", async () => {
+      for (const name of ["../../outside.safetensors", "missing.safetensors"]) {
+        rmSync(join(cache, "hub"), { recursive: true, force: true });
+        await shard((old) => old);
+        const map = { weight_map: { a: name } };
+        files.set("model.safetensors.index.json", Buffer.from(JSON.stringify(map)));
+        for (const model of ["hf:team/tiny", `hf:team/tiny@${commit}`]) {
+          const error = await failure(hubFolder(model, { environment: environment() }));
+          expect(error).toMatchObject({ exitCode: 2, place: { key: "student.model" } });
+          expect(error.message).toContain(name);
+          expect(error.remedy).toContain("layout of transformers");
+        }
+      }
+    });
   });
 
   test("asks for no file twice, and not at all offline or for a commit it has", async () => {

@@ -168,6 +168,17 @@ describe("foreign tokenizer files", () => {
     expect(tokenizer.decode([5, 3, 6, 1])).toBe("a b");
   });
 
+  it("refuses a Unigram vocabulary that falls back to bytes, which would be unknown tokens here", async () => {
+    const document = { ...unigram, model: { ...unigram.model, byte_fallback: true } };
+    await expect(
+      loadTokenizer(await folderWith("fallback", { "tokenizer.json": document })),
+    ).rejects.toMatchObject({
+      exitCode: 2,
+      place: { key: "model.byte_fallback" },
+      remedy: expect.stringContaining("BPE"),
+    });
+  });
+
   it("keeps the configuration and brings added_tokens_decoder up to date", async () => {
     const decoder = { 1: { content: "</s>", special: true }, 11: { content: "<extra>", special: true } };
     const tokenizer = await loadTokenizer(
@@ -216,6 +227,27 @@ describe("foreign tokenizer files", () => {
     expect(tokenizer.idOf("toString")).toBeUndefined();
   });
 
+  it.each(["GPT2Tokenizer", "GPT2TokenizerFast", null])(
+    "reads them for GPT-2's tokenizer class (%s)",
+    async (tokenizer_class) => {
+      const files = { ...legacy, "tokenizer_config.json": { tokenizer_class } };
+      expect((await loadTokenizer(await folderWith("class", files))).encode("aba")).toEqual([2, 0]);
+    },
+  );
+
+  it("refuses them for another class, whose words they do not tell", async () => {
+    const files = { ...legacy, "tokenizer_config.json": { tokenizer_class: "Qwen2Tokenizer" } };
+    await expect(loadTokenizer(await folderWith("class", files))).rejects.toMatchObject({
+      message: expect.stringContaining("Qwen2Tokenizer"),
+      exitCode: 2,
+      place: { file: expect.stringMatching(/tokenizer_config\.json$/), key: "tokenizer_class" },
+      remedy: expect.stringContaining("tokenizer.json"),
+    });
+    // With tokenizer.json the class does not matter.
+    const whole = { ...files, "tokenizer.json": unigram };
+    expect((await loadTokenizer(await folderWith("class", whole))).endOfSequence).toBe(1);
+  });
+
   it.each<[string, Record<string, unknown>, RegExp]>([
     ["no files", {}, /has no tokenizer/],
     ["broken JSON", { "tokenizer.json": "{" }, /tokenizer\.json is not valid JSON/],
@@ -250,6 +282,39 @@ describe("foreign tokenizer files", () => {
         },
       },
       /"<\/s>" two ids, 0 and 9/,
+    ],
+    [
+      "an added token with the id of another token",
+      {
+        "tokenizer.json": {
+          added_tokens: [{ id: 1, content: "<pad>" }],
+          model: { type: "BPE", vocab: { "</s>": 0, a: 1 }, merges: [] },
+        },
+      },
+      /"a" and "<pad>" one id, 1/,
+    ],
+    [
+      "an added token with the id of a piece",
+      { "tokenizer.json": { ...unigram, added_tokens: [{ id: 4, content: "<mask>" }] } },
+      /"a" and "<mask>" one id, 4/,
+    ],
+    [
+      "two added tokens with one id",
+      {
+        "tokenizer.json": unigram,
+        "tokenizer_config.json": {
+          added_tokens_decoder: { 11: { content: "<x>" }, "011": { content: "<y>" } },
+        },
+      },
+      /"<x>" and "<y>" one id, 11/,
+    ],
+    [
+      "a huge id of an added token",
+      {
+        "tokenizer.json": unigram,
+        "tokenizer_config.json": { added_tokens_decoder: { 10000001: { content: "<x>" } } },
+      },
+      /tokenizer_config\.json: "added_tokens_decoder\.10000001"/,
     ],
     [
       "a merge of unknown tokens",

@@ -13,6 +13,7 @@ import { splitSteps } from "../../rationale/split.ts";
 import { checkJson, parseJson, readTextIfThere } from "../../students/json-file.ts";
 import { TextStream } from "../../students/text-stream.ts";
 import { loadTokenizer } from "../../students/tokenizer.ts";
+import { checkTokenizerFits } from "../../students/tokenizer-fit.ts";
 import type { Tokenizer } from "../../students/tokenizer-interface.ts";
 import { answerMarker, readAnswer } from "../../tasks/answers/answers.ts";
 import { answerKinds } from "../../tasks/problem.ts";
@@ -88,6 +89,7 @@ Examples:
       const tokenizer = await loadTokenizer(folder);
       const student = await onnxEngine.open(folder, { threads: options.threads });
       try {
+        checkTokenizerFits(tokenizer, student.capabilities(), folder);
         await answer({ student, tokenizer, card, folder, question: text }, options, io);
       } finally {
         await student.close();

@@ -27,6 +27,8 @@ import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
 import { SourceMemory } from "./source-memory.ts";
 
 const defaultBatchSize = 32;
+/** Padded tokens of prompts that are read in one pass: many times what keeps all cores busy, and far from gigabytes of scores. */
+const tokensPerPass = 4096;
 /** Above this many bytes weights stay inputs: one ONNX file holds at most 2 GB. */
 const largestConstants = 1_500_000_000;
 
@@ -178,7 +180,8 @@ export class Decoder {
   }
 
   /** Reads what all rows are given, fills the cache and finds each row's first token. What rows have in common is read once. */
-  private async readPrompts({ rows, cache, source, temperature, bias }: Batch): Promise<void> {
+  private async readPrompts(batch: Batch): Promise<void> {
+    const { rows, cache, source, bias } = batch;
     const given = rows.map((row) => row.given);
     // An encoder's prompts are not `given`, and what the decoder is given with them is short.
     const { distinct, places } =
@@ -193,14 +196,40 @@ export class Decoder {
       );
     }
     const rest = distinct.map((prompt) => prompt.slice(prefix));
-    const time = Math.max(...rest.map(({ length }) => length));
-    const feeds = { ...promptFeeds(rest, prefix), ...before, bias, ...source?.promptFeeds() };
+    const longestSource = Math.max(...rows.map((row) => row.source.length));
+    const lengths = rest.map(({ length }) => Math.max(length, longestSource));
+    const ofSource: Record<string, Tensor>[] = [];
+    for (const [from, to] of promptPasses(lengths, tokensPerPass)) {
+      const feeds = source === undefined ? before : rowsOfSource(source, from, to);
+      const here = places.map((place) => (place < to ? place - from : -1));
+      const results = await this.readPass(batch, {
+        prompts: rest.slice(from, to),
+        prefix,
+        feeds,
+        places: here,
+      });
+      if (source !== undefined) ofSource.push(results);
+    }
+    source?.take(joinedRows(ofSource, source.names));
+  }
+
+  /** Reads some of the prompts, for the rows that have a place among them (others have a negative one). */
+  private async readPass(
+    { rows, cache, source, temperature, bias }: Batch,
+    pass: { prompts: number[][]; prefix: number; feeds: Record<string, Tensor>; places: number[] },
+  ): Promise<Record<string, Tensor>> {
+    const { prompts, prefix, places } = pass;
+    const feeds = { ...promptFeeds(prompts, prefix), ...pass.feeds, bias };
     const results = await this.run(prefix > 0 ? "rest" : "prompt", feeds, temperature, source?.names);
-    rows.forEach((row, i) => {
-      for (let t = prefix; t < row.length; t++) cache.write(results, places[i]! * time + t - prefix, i, t);
-    });
-    source?.take(results);
-    this.choose(rows, results, temperature, places);
+    const time = Math.max(...prompts.map(({ length }) => length));
+    const read = [...rows.keys()].filter((i) => places[i]! >= 0);
+    for (const i of read) {
+      const first = places[i]! * time - prefix;
+      for (let t = prefix; t < rows[i]!.length; t++) cache.write(results, first + t, i, t);
+    }
+    const [its, at] = [read.map((i) => rows[i]!), read.map((i) => places[i]!)];
+    this.choose(its, results, temperature, at);
+    return results;
   }
 
   /** Reads the last token of each row and finds the next one. */
@@ -345,6 +374,60 @@ function promptFeeds(prompts: readonly (readonly number[])[], prefix = 0): Recor
     mask: causalMask(time, prefix),
     picked: new Tensor("int32", last, [prompts.length]),
   };
+}
+
+/**
+ * Rows [from, to) of each pass over prompts of the given lengths: as many as stay within `maxTokens` with their padding, and one
+ * at least.
+ */
+export function promptPasses(lengths: readonly number[], maxTokens: number): [from: number, to: number][] {
+  const passes: [number, number][] = [];
+  let longest = 0;
+  lengths.forEach((length, i) => {
+    longest = Math.max(longest, length);
+    const pass = passes.at(-1);
+    if (pass !== undefined && (i + 1 - pass[0]) * longest <= maxTokens) {
+      pass[1] = i + 1;
+      return;
+    }
+    passes.push([i, i + 1]);
+    longest = length;
+  });
+  return passes;
+}
+
+/** Some rows of the encoder's inputs, padded as all are. */
+function rowsOfSource(source: SourceMemory, from: number, to: number): Record<string, Tensor> {
+  const feeds = source.promptFeeds();
+  const sourceIds = feeds.sourceIds!;
+  const time = sourceIds.dims[1]!;
+  const ids = (sourceIds.data as Int32Array).subarray(from * time, to * time);
+  const mask = dataOf(feeds.sourceMask!).subarray(from * time, to * time);
+  return {
+    ...feeds,
+    sourceIds: new Tensor("int32", ids, [to - from, time]),
+    sourceMask: new Tensor("float32", mask, [to - from, 1, 1, time]),
+  };
+}
+
+/** Results of several passes under each name as those of one pass over all rows. */
+function joinedRows(
+  passes: readonly Record<string, Tensor>[],
+  names: readonly string[],
+): Record<string, Tensor> {
+  if (passes.length === 1) return passes[0]!;
+  const joined = names.map((name) => {
+    const parts = passes.map((results) => results[name]!);
+    const data = new Float32Array(parts.reduce((sum, part) => sum + part.size, 0));
+    let at = 0;
+    for (const part of parts) {
+      data.set(dataOf(part), at);
+      at += part.size;
+    }
+    const rows = parts.reduce((sum, part) => sum + part.dims[0]!, 0);
+    return [name, new Tensor("float32", data, [rows, ...parts[0]!.dims.slice(1)])] as const;
+  });
+  return Object.fromEntries(joined);
 }
 
 /** Later passes: one token per row over the cache. */
