@@ -13,6 +13,7 @@ import {
 import { commitOfFolder, hubFolder, isHubModel, parseHubModel } from "../../students/hub.ts";
 import { writeModelFolder } from "../../students/model-folder.ts";
 import { loadTokenizer, tokenizerFromDocument } from "../../students/tokenizer.ts";
+import { checkTokenizerFits } from "../../students/tokenizer-fit.ts";
 import { inputError } from "../../util/errors.ts";
 import { modelFolderHashes } from "../content-hash.ts";
 import type { RunContext, RunData, RunStudent } from "../context.ts";
@@ -46,19 +47,14 @@ export async function resolveModelFolder(
 export async function studentStage(context: RunContext, data: RunData): Promise<RunStudent> {
   const { recipe } = context;
   const base = await baseFolder(context, data);
-  const tokenizer = (await loadTokenizer(base.folder)).withAddedTokens(markerTokens(recipe.chunk.count));
+  const ownTokenizer = await loadTokenizer(base.folder);
+  const tokenizer = ownTokenizer.withAddedTokens(markerTokens(recipe.chunk.count));
   const markers = findMarkers(tokenizer, recipe.chunk.count);
   const probe = await context.engine.open(base.folder, { threads: recipe.threads });
   const capabilities = probe.capabilities();
-  const { contextLength, vocabularySize } = capabilities;
+  const { contextLength } = capabilities;
   await probe.close();
-  if (tokenizer.vocabularySize - markerTokens(recipe.chunk.count).length > vocabularySize) {
-    throw inputError(
-      `the tokenizer has ${tokenizer.vocabularySize} tokens with its markers, the model's embeddings ${vocabularySize}`,
-      { file: base.folder, key: "vocab_size" },
-      "The tokenizer belongs to another model: put the tokenizer.json of this model into the folder.",
-    );
-  }
+  checkTokenizerFits(ownTokenizer, capabilities, base.folder);
   const encoded = data.train.map((rationale) => encodeRationale(tokenizer, rationale, capabilities));
   const kept = await fittingRationales(context, data, encoded, markers, contextLength);
   const dev = await fittingDevProblems(context, data, { tokenizer, markers, capabilities });
