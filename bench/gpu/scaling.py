@@ -4,10 +4,12 @@ The tables of docs/scaling.md: time and memory of the whole method, on paper. Pr
     python bench/gpu/scaling.py [--share 0.35] [--peak 989e12] [--items-per-gpu 8] …
 
 Every assumption is an option or a constant below, named measured or assumed; docs/scaling.md says where each number is from.
-Replace --peak and --share by what bench/gpu/throughput.py measures on your GPUs.
+Replace --peak and --share by what bench/gpu/throughput.py measures on your GPUs: matmulTeraflops (1e12 FLOP/s) and
+shareOfMatmulRate, which leaves the update out as the share does here.
 """
 
 import argparse
+import math
 from dataclasses import dataclass
 
 
@@ -36,6 +38,8 @@ QUESTION, CHUNK, CHUNKS, ANSWER = 60, 35, 4, 5
 RATIONALE = CHUNK * CHUNKS
 KEPT = 0.8  # share of a rationale that probing keeps; assumed
 STAGES = CHUNKS + 1  # items that a rationale is in an epoch of chunk-wise training
+# Tokens of such an item, on average.
+ITEM = (sum(QUESTION + CHUNK * (m + 1) for m in range(CHUNKS)) + QUESTION + RATIONALE + ANSWER) / STAGES
 DATA = {"7 k": (7_000, 20), "1 M": (1_000_000, 3)}
 GPUS = (1, 8, 64)
 GPUS_PER_NODE = 8
@@ -109,6 +113,9 @@ def step(model: Model, gpus: int, flops: float, options: argparse.Namespace) -> 
     if gpus > 1:
         # Twice 4 bytes for a sum over ranks; twice 2 (forward, backward) and 4 for fsdp.
         sent = 8 * model.total * (gpus - 1) / gpus
+        if model.sharding == "fsdp":
+            # In every micro-batch: what is not shared out at once would be held whole.
+            sent *= math.ceil(options.items_per_gpu * ITEM / options.tokens_per_batch)
         link = options.inside_node if gpus <= GPUS_PER_NODE else options.between_nodes
         # The backward pass is two thirds of the computing, and some of the exchange goes on beneath it.
         hidden = options.overlap * computing * 2 / 3

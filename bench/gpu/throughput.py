@@ -9,13 +9,17 @@ One JSON line per measurement. Both sides get the same sequences in the same ste
 positions only, the Trainer on all of them, with labels of -100.
 Model FLOPs per token are 6 · parameters + 12 · layers · width · length (Chowdhery et al. 2022, PaLM, appendix B), with the
 head's parameters counted for supervised tokens only on both sides: the share says how much *useful* work is done.
+`shareOfMatmulRate` is that of forward and backward passes, the --share of bench/gpu/scaling.py; the update is timed apart (with
+clipping on our side, without it on the Trainer's), and is in `shareOfMatmulRateInWholeSteps`.
 """
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -117,20 +121,52 @@ def useful_flops(model: torch.nn.Module, steps: list[list[TokenSequence]]) -> fl
     return flops
 
 
-def ours(model: torch.nn.Module, steps: list, warm: int, device: torch.device, compile_blocks: bool) -> float:
+def reset_memory(device: torch.device) -> None:
+    """What an earlier measurement held is gone, so that the peak is the next one's."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+@dataclass
+class Seconds:
+    """Of the measured steps, and of their updates alone."""
+
+    whole: float = 0.0
+    updating: float = 0.0
+
+
+class TimedRunner(Runner):
+    """Waits for the device before and after each update."""
+
+    updating = 0.0
+
+    def _update(self, learning_rate: float) -> torch.Tensor:
+        synchronize(self.ranks.device)
+        started = time.perf_counter()
+        norm = super()._update(learning_rate)
+        synchronize(self.ranks.device)
+        self.updating += time.perf_counter() - started
+        return norm
+
+
+def ours(
+    model: torch.nn.Module, steps: list, warm: int, device: torch.device, compile_blocks: bool
+) -> Seconds:
     compute = Compute(precision="bfloat16", compile=compile_blocks)
-    runner = Runner(Student(model, Path(".")), AdamWOptions(), compute, Ranks(0, 1, device))
+    runner = TimedRunner(Student(model, Path(".")), AdamWOptions(), compute, Ranks(0, 1, device))
     for step in steps[:warm]:
         runner.train([step], 1e-4)
     synchronize(device)
-    started = time.perf_counter()
+    started, runner.updating = time.perf_counter(), 0.0
     for step in steps[warm:]:
         runner.train([step], 1e-4)
     synchronize(device)
-    return time.perf_counter() - started
+    return Seconds(time.perf_counter() - started, runner.updating)
 
 
-def trainers(model: torch.nn.Module, steps: list, warm: int, device: torch.device) -> float:
+def trainers(model: torch.nn.Module, steps: list, warm: int, device: torch.device) -> Seconds:
     """transformers.Trainer with its usual fast settings: bf16, fused AdamW, padding to the longest of the batch."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -156,12 +192,20 @@ def trainers(model: torch.nn.Module, steps: list, warm: int, device: torch.devic
         return {**padded, "attention_mask": (torch.arange(time_)[None] < lengths[:, None]).long()}
 
     class Clock(TrainerCallback):
-        began = 0.0
+        began = update_began = updating = 0.0
+
+        def on_pre_optimizer_step(self, *_arguments, **_rest):
+            synchronize(device)
+            self.update_began = time.perf_counter()
+
+        def on_optimizer_step(self, *_arguments, **_rest):
+            synchronize(device)
+            self.updating += time.perf_counter() - self.update_began
 
         def on_step_end(self, _arguments, state, _control, **_rest):
             if state.global_step == warm:
                 synchronize(device)
-                self.began = time.perf_counter()
+                self.began, self.updating = time.perf_counter(), 0.0
 
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +228,7 @@ def trainers(model: torch.nn.Module, steps: list, warm: int, device: torch.devic
         )
         trainer.train()
         synchronize(device)
-        return time.perf_counter() - clock.began
+        return Seconds(time.perf_counter() - clock.began, clock.updating)
 
 
 def main() -> None:
@@ -208,21 +252,26 @@ def main() -> None:
         items = cwt_items(per_step * (count + 10), config.vocab_size, 0.2 if arguments.tiny else 1.0)
         steps = steps_of(items, per_step)[:count]
         for side in ("skipthink", "trainer") if arguments.trainer else ("skipthink",):
+            reset_memory(device)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).train()
             flops = useful_flops(model, steps[warm:])
             if side == "skipthink":
                 seconds = ours(model, steps, warm, device, arguments.compile)
             else:
                 seconds = trainers(model.to(device), steps, warm, device)
+            computing = seconds.whole - seconds.updating
             tokens = sum(one.length for step in steps[warm:] for one in step)
             found = {
                 "model": name,
                 "tiny": arguments.tiny,
                 "side": side,
                 "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-                "tokensPerSecond": tokens / seconds,
+                "tokensPerSecond": tokens / seconds.whole,
+                "secondsPerStep": seconds.whole / len(steps[warm:]),
+                "secondsPerUpdate": seconds.updating / len(steps[warm:]),
                 # Tiny products say nothing of what a device can do.
-                "shareOfMatmulRate": None if arguments.tiny else flops / seconds / rate,
+                "shareOfMatmulRate": None if arguments.tiny else flops / computing / rate,
+                "shareOfMatmulRateInWholeSteps": None if arguments.tiny else flops / seconds.whole / rate,
                 "matmulTeraflops": rate / 1e12,
                 "peakGigabytes": torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else None,
             }

@@ -6,7 +6,7 @@ import { type ChunkedRationale, chunkRationales } from "../method/chunk/chunk.ts
 import { mean } from "../util/mean.ts";
 import type { ChunkHistoryEntry, TrainingPosition } from "./checkpoint.ts";
 import type { Recipe } from "./config/schema.ts";
-import type { RunStudent } from "./context.ts";
+import type { RunContext, RunStudent } from "./context.ts";
 
 /** Boundaries by rationale id. */
 type Boundaries = Record<string, number[]>;
@@ -51,16 +51,27 @@ export function noSearchWarning(
   );
 }
 
+/**
+ * The bound of batches to score. PyTorch's follows the recipe, so that a student too large for the GPU can be helped: without
+ * gradients there is room for twice as many tokens as in training.
+ */
+export function scoringBound({ engine, recipe }: Pick<RunContext, "engine" | "recipe">): {
+  maxTokensPerBatch?: number;
+} {
+  return engine.name === "torch" ? { maxTokensPerBatch: 2 * recipe.train.tokensPerBatch } : {};
+}
+
 /** Searches from the chunks in use. */
 export async function searchChunks(
   student: Student,
   { encoded, markers }: Pick<RunStudent, "encoded" | "markers">,
   { count, search, context, sharedMarker, maxSweeps }: Recipe["chunk"],
+  bound: { maxTokensPerBatch?: number },
   current: { epoch: number; boundaries: Boundaries },
 ): Promise<{ boundaries: Boundaries; entry: ChunkHistoryEntry; found: ChunkedRationale[] }> {
   const started = performance.now();
   const before = student.counters().scoredSequences;
-  const options = { count, search, context, sharedMarker, maxSweeps };
+  const options = { count, search, context, sharedMarker, maxSweeps, ...bound };
   const previous = new Map(Object.entries(current.boundaries));
   const found = await chunkRationales(student, encoded, markers, options, previous);
   const seconds = (performance.now() - started) / 1000;

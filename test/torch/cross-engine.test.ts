@@ -14,8 +14,10 @@ import { JobWriter, jobEngine } from "../../src/engine/torch/job-writer.ts";
 import { findPython, workerEnvironment } from "../../src/engine/torch/python.ts";
 import { TorchEngine } from "../../src/engine/torch/student.ts";
 import { chunkRationales } from "../../src/method/chunk/chunk.ts";
+import type { PlannedBatch } from "../../src/method/items/types.ts";
 import { forcedJudge } from "../../src/method/probe/judge.ts";
 import { probeRationales } from "../../src/method/probe/probe.ts";
+import { DivergenceGuard } from "../../src/pipeline/guard.ts";
 import { RandomStream } from "../../src/util/random.ts";
 import { temporaryFolder } from "../engine/tiny-student.ts";
 import { golden, grown, largestDifference, rationales } from "./material.ts";
@@ -285,6 +287,26 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("a worker that refuses", () => {
           .tokens,
       ).toHaveLength(2);
       await student.close();
+    },
+    5 * minutes,
+  );
+
+  it(
+    "tells a loss that is not a number as it is, for the guard to stop the training",
+    async () => {
+      const { folder, vocabulary } = await grown("gpt2-tied");
+      const spoilt = batch(vocabulary, 0).map((micro) =>
+        micro.map((one) => ({ ...one, weight: Number.NaN })),
+      );
+      const student = await torch.open(folder, { vocabularySize: vocabulary, seed: 3 });
+      const report = await student.train(spoilt, 1e-3);
+      await student.close();
+      expect([report.loss, report.gradientNorm]).toEqual([Number.NaN, Number.NaN]);
+      expect(report.targetTokens).toBeGreaterThan(0);
+      const planned: PlannedBatch = { stage: 1, rationaleIds: ["r1"], microBatches: [] };
+      expect(() =>
+        new DivergenceGuard().check(report, planned, { method: "full", epoch: 0, step: 1 }),
+      ).toThrow(/the loss is not a number \(full, step 1, epoch 1, stage 1; rationales r1\)/);
     },
     5 * minutes,
   );

@@ -21,6 +21,31 @@ async function endOf(script: string, given: Partial<WorkerOptions> = {}): Promis
   return await TorchWorker.start({ ...options, ...given, environment }).catch((error: unknown) => error);
 }
 
+/** Connects as rank 0 does, waits for the first request, answers with these bytes and goes. */
+const rank0 = (answer = ""): string => {
+  const code = [
+    'const socket = require("node:net").connect(process.argv[process.argv.indexOf("--serve") + 1]);',
+    `socket.once("data", () => socket.end(Buffer.from("${Buffer.from(answer, "latin1").toString("hex")}", "hex")));`,
+  ].join(" ");
+  return `"${process.execPath}" -e '${code}' -- "$@"`;
+};
+
+/** How a request fails when the script stands in for the worker, which goes on with it after its first request. */
+async function endOfRequest(
+  operation: string,
+  script: string,
+  given: Partial<WorkerOptions> = {},
+  answer = "",
+): Promise<unknown> {
+  const environment = await standIn(`${rank0(answer)}\n${script}`);
+  const worker = await TorchWorker.start({ ...options, ...given, environment });
+  const error: unknown = await worker.request({ operation }).catch((reason: unknown) => reason);
+  await worker.stop();
+  return error;
+}
+const endOfTraining = (script: string, given: Partial<WorkerOptions> = {}): Promise<unknown> =>
+  endOfRequest("train", script, given);
+
 /** A rank's note, in the folder that follows --notes. */
 const note = (rank: number, time: number, message: string, consequence: boolean): string => {
   const text = JSON.stringify({ rank, time, message, remedy: null, consequence });
@@ -45,7 +70,7 @@ it("tells the error of the rank that failed first, not what came of it", async (
     note(3, 2, "RuntimeError: Connection reset by peer", true),
     summary(1, 1),
   ].join("\n");
-  expect(await endOf(script)).toMatchObject({
+  expect(await endOfTraining(script)).toMatchObject({
     message: "PyTorch worker, rank 2: ValueError: the first failure",
     remedy,
   });
@@ -53,18 +78,18 @@ it("tells the error of the rank that failed first, not what came of it", async (
 
 it("names the rank that was killed, though others noticed it", async () => {
   const script = [findNotes, note(0, 3, "RuntimeError: Connection closed by peer", true), summary(1, -9)];
-  expect(await endOf(script.join("\n"))).toMatchObject({
+  expect(await endOfTraining(script.join("\n"))).toMatchObject({
     message: "rank 1 of the PyTorch worker was killed (SIGKILL)",
     remedy: expect.stringMatching(/memory runs out.*last checkpoint is intact/) as string,
   });
-  expect(await endOf("kill -TERM $$", { processes: 1 })).toMatchObject({
+  expect(await endOfTraining("kill -TERM $$", { processes: 1 })).toMatchObject({
     message: "the PyTorch worker was killed (SIGTERM)",
     remedy,
   });
 });
 
 it("ends with the last line of what the processes said, and passes arguments on to torchrun", async () => {
-  expect(await endOf("echo first >&2; echo last words >&2; exit 3")).toMatchObject({
+  expect(await endOfTraining("echo first >&2; echo last words >&2; exit 3")).toMatchObject({
     message: "the PyTorch worker ended with code 3: last words",
     remedy,
   });
@@ -72,6 +97,28 @@ it("ends with the last line of what the processes said, and passes arguments on 
   expect((told as Error).message).toContain(
     "-m torch.distributed.run --nproc-per-node=2 --nnodes=2 --node-rank=0 -m skipthink_torch --serve ",
   );
+});
+
+it("speaks of no checkpoint before a training has begun", async () => {
+  const told = [findNotes, note(0, 3, "ValueError: no such student", false), "exit 1"].join("\n");
+  for (const end of [told, summary(1, -15), "kill -TERM $$", "echo last words >&2; exit 3"]) {
+    expect(await endOf(end)).toMatchObject({ name: "SkipthinkError", remedy: undefined });
+    expect(await endOfRequest("open", end)).toMatchObject({ name: "SkipthinkError", remedy: undefined });
+  }
+  expect(await endOf(summary(1, -9))).toMatchObject({
+    remedy: "The system does that when memory runs out.",
+  });
+});
+
+it("fails by a message of the worker that it cannot read, and does not wait for another", async () => {
+  const text = '{"loss": NaN, "arrays": []}';
+  const header = Buffer.alloc(12);
+  header.writeUInt32LE(text.length, 0);
+  expect(await endOfRequest("train", "exit 0", {}, header.toString("latin1") + text)).toMatchObject({
+    name: "SkipthinkError",
+    message: expect.stringMatching(/sent a message that cannot be read: .*JSON/) as string,
+    remedy: expect.stringContaining(setupCommand) as string,
+  });
 });
 
 it("waits for the cause after a reply that is none, though nothing else keeps the process alive", async () => {

@@ -56,6 +56,10 @@ def main() -> int:
 
     # Heavy imports come after the arguments are known to be right.
     from .errors import clear_notes, leave_note
+    from .parent import end_with_parent
+
+    if arguments.folder is None:
+        end_with_parent()
 
     notes: Path | None = arguments.notes or arguments.folder
     if notes is not None and not notes.is_dir():

@@ -90,6 +90,11 @@ class _Rows:
         else:
             read = [np.concatenate((np.array([start], np.int64), one.context)) for one in picked]
         self.lengths = [len(tokens) for tokens in read]
+        # As long as prompt, context and text fit together, whichever side of a pair reads them (src/engine/onnx/decoding.ts).
+        given = [len(one.prompt) + len(one.context) for one in picked]
+        self.limits = [
+            length + self.context_length - whole for length, whole in zip(self.lengths, given, strict=True)
+        ]
         device = runner.ranks.device
         self.suppressed: torch.Tensor | None = None
         if options.suppress_tokens:
@@ -129,7 +134,8 @@ class _Rows:
         rows, time = self.ids.shape
         last = torch.arange(1, rows + 1, device=self.ids.device) * time - 1
         if student.decoder_start is None:
-            positions = (self.mask.cumsum(1) - 1).clamp_min(0)[:, -time:]
+            # A row kept for company goes on where its context has ended: there is no further position, and nobody reads it.
+            positions = (self.mask.cumsum(1) - 1).clamp(0, self.context_length - 1)[:, -time:]
             inputs = {"input_ids": self.ids, "attention_mask": self.mask, "position_ids": positions}
         else:
             inputs = {**self.encoder, "decoder_input_ids": self.ids, "decoder_attention_mask": self.mask}
@@ -162,7 +168,7 @@ class _Rows:
             self.options.on_token(self.indices[row], token)
         generation.stopped = token in self.stops
         is_full = (
-            len(generation.tokens) >= self.options.max_new_tokens or self.lengths[row] >= self.context_length
+            len(generation.tokens) >= self.options.max_new_tokens or self.lengths[row] >= self.limits[row]
         )
         return not (generation.stopped or is_full)
 
@@ -177,8 +183,8 @@ class _Rows:
                 self.encoder["attention_mask"] = self.encoder["attention_mask"][picked]
                 self.encoder["encoder_outputs"] = (self.encoder["encoder_outputs"][0][picked],)
         self.indices = [self.indices[row] for row in alive]
-        # A row kept for company stays within its context.
-        self.lengths = [min(self.lengths[row] + 1, self.context_length) for row in alive]
+        self.lengths = [self.lengths[row] + 1 for row in alive]
+        self.limits = [self.limits[row] for row in alive]
         self.ids = torch.tensor([[tokens[row]] for row in alive], device=device)
         one = torch.ones((len(alive), 1), dtype=self.mask.dtype, device=device)
         self.mask = torch.cat((self.mask, one), dim=1)

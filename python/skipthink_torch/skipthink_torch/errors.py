@@ -24,6 +24,13 @@ _CONNECTION_LOST = (
 
 _FIRST = "error-first"
 
+# What takes less memory, by what ran out of it.
+MEMORY_REMEDIES = {
+    "train": "Lower train.tokensPerBatch, switch torch.gradientCheckpointing on, or shard with torch.sharding=fsdp.",
+    "score": "Shard with torch.sharding=fsdp, or lower train.tokensPerBatch, twice which is scored at once (it trains anew).",
+    "generate": "Lower evaluate.batchSize, or shard with torch.sharding=fsdp.",
+}
+
 
 class WorkerError(Exception):
     """A fault that a person can mend."""
@@ -56,7 +63,7 @@ def describe(error: BaseException) -> dict[str, object]:
     message = str(error) or type(error).__name__
     if is_out_of_memory(error):
         message = f"out of memory: {message.splitlines()[0]}"
-        remedy = "Lower train.tokensPerBatch, switch torch.gradientCheckpointing on, or shard with torch.sharding=fsdp."
+        remedy = remedy or MEMORY_REMEDIES["train"]
     elif is_compiling(error):
         message = f"torch.compile failed: {message.splitlines()[0]}"
         remedy = "Set torch.compile=false, or install what it needs: a C++ compiler on CPUs, Triton on GPUs."

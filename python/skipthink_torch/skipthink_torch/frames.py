@@ -3,8 +3,8 @@ Messages over a stream socket: a length, a JSON object, and the arrays that it n
 
     uint32 JSON bytes | uint64 array bytes | JSON | arrays
 
-`arrays` of the JSON lists [name, type, length] in the order of the data, little-endian. src/engine/torch/frames.ts is the
-other end.
+`arrays` of the JSON lists [name, type, length] in the order of the data, little-endian. Figures that may be NaN or infinite
+travel as arrays, since JSON has no such numbers. src/engine/torch/frames.ts is the other end.
 """
 
 import json
@@ -30,7 +30,7 @@ def send(
         kind = array.dtype.name
         parts.append(np.ascontiguousarray(array, _TYPES[kind]).tobytes())
         listed.append([name, kind, array.size])
-    text = json.dumps({**message, "arrays": listed}).encode()
+    text = json.dumps({**message, "arrays": listed}, allow_nan=False).encode()
     data = b"".join(parts)
     connection.sendall(_HEADER.pack(len(text), len(data)) + text + data)
 

@@ -8,8 +8,24 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from .errors import WorkerError
+
 # A worker may wait long for its next request; a lost rank is noticed by its closed connection, not by this.
 _IDLE = timedelta(days=7)
+
+
+def _own_gpu() -> int:
+    """The GPU of this process, one for each on its machine."""
+    process, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if gpus == 0:
+        raise WorkerError("PyTorch finds no GPU", "Set torch.device=cpu, or install a PyTorch with CUDA.")
+    if process >= gpus:
+        processes = os.environ.get("LOCAL_WORLD_SIZE", f"{process + 1} or more")
+        raise WorkerError(
+            f"{processes} processes for {gpus} GPU{'' if gpus == 1 else 's'} of this machine",
+            f"Set torch.processes={gpus} (a job folder: --nproc-per-node {gpus}).",
+        )
+    return process
 
 
 @dataclass
@@ -28,7 +44,7 @@ class Ranks:
         rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
         if use_cuda:
-            chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            chosen = torch.device("cuda", _own_gpu())
             torch.cuda.set_device(chosen)
         else:
             chosen = torch.device("cpu")

@@ -1,6 +1,7 @@
 """Trains a job folder: resumes from its last checkpoint, writes metrics lines, checkpoints and the finished student."""
 
 import json
+import math
 import shutil
 import signal
 import sys
@@ -15,7 +16,7 @@ from .job import Job, PlannedStep
 from .lora import LoraPlan
 from .ranks import Ranks
 from .serve import compute_options, optimizer_options
-from .state import load_state, save_model, save_state, write_text
+from .state import load_state, save_model, save_state, write_text, writing
 from .student import load_student
 from .training import Runner, StepReport
 
@@ -63,6 +64,7 @@ def run_job(folder: Path, ranks: Ranks) -> int:
         report = runner.train(planned.micro_batches, planned.learning_rate)
         position["seconds"] += time.perf_counter() - started
         position["step"] += 1
+        _check(report, planned, position["step"])
         position["trainedTokens"] += report.target_tokens
         metrics.add(planned, report)
         is_stopped = ranks.any(stop.requested)
@@ -77,6 +79,19 @@ def run_job(folder: Path, ranks: Ranks) -> int:
     save_model(runner, job.student, keep_generation_config=True)
     metrics.say(f"done: {job.student}")
     return 0
+
+
+def _check(report: StepReport, planned: PlannedStep, step: int) -> None:
+    """
+    Stops all ranks alike after a step that has spoilt the weights, before they are saved over good ones
+    (src/pipeline/guard.ts, without its rule for a loss that rises).
+    """
+    if math.isfinite(report.loss) and math.isfinite(report.gradient_norm):
+        return
+    raise WorkerError(
+        f"the loss is not a number (step {step}, epoch {planned.epoch + 1}, stage {planned.stage})",
+        "Lower train.learningRate or set train.maxGradientNorm, and write the job again; the last checkpoint is intact.",
+    )
 
 
 def _checkpoints(job: Job) -> list[Path]:
@@ -147,7 +162,7 @@ class _Metrics:
             "trainedTokens": self.position["trainedTokens"],
             "seconds": self.position["seconds"],
         }
-        with open(self.path, "a", encoding="utf-8") as file:
+        with writing(self.path), open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.tokens += report.tokens
         self._progress(report.loss, planned.learning_rate)

@@ -1,6 +1,6 @@
 """Log-likelihood of given tokens, shared out over the ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ import torch
 
 from .batch import TokenSequence, collate, deal, length_batches
 from .training import Runner
+
+# Supervised positions whose log-probabilities are held at a time.
+_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,9 @@ def score(
             logits = runner.student(batch)
             if is_idle:
                 continue
-            log_probabilities = torch.log_softmax(logits, dim=-1)
-            chosen = log_probabilities.gather(1, batch.targets[:, None])[:, 0].cpu().numpy()
+            chosen, extra = _log_probabilities(logits, batch.targets, also_tokens)
             argmax = (logits.argmax(dim=-1) == batch.targets).cpu().numpy()
             others = _best_other(logits, batch.targets) if alternatives else None
-            extra = log_probabilities.index_select(1, also_tokens).cpu().numpy()
             for row, index in enumerate(indices):
                 start, end = batch.offsets[row], batch.offsets[row + 1]
                 found[index] = Score(
@@ -86,7 +87,27 @@ def score(
     return [together[index] for index in range(len(sequences))], total
 
 
+def _parts(logits: torch.Tensor, targets: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """A few rows at a time: the same figures, without further matrices as large as the logits."""
+    for at in range(0, len(targets), _ROWS):
+        yield logits[at : at + _ROWS], targets[at : at + _ROWS]
+
+
+def _log_probabilities(
+    logits: torch.Tensor, targets: torch.Tensor, also: torch.Tensor
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Of the targets [supervised] and of the tokens `also` at the same places [supervised, also]."""
+    chosen, extra = [], []
+    for part, own in _parts(logits, targets):
+        log_probabilities = torch.log_softmax(part, dim=-1)
+        chosen.append(log_probabilities.gather(1, own[:, None])[:, 0])
+        extra.append(log_probabilities.index_select(1, also))
+    return torch.cat(chosen).cpu().numpy(), torch.cat(extra).cpu().numpy()
+
+
 def _best_other(logits: torch.Tensor, targets: torch.Tensor) -> npt.NDArray[np.int32]:
     """The most likely token other than each target. [supervised]"""
-    masked = logits.scatter(1, targets[:, None], float("-inf"))
-    return masked.argmax(dim=-1).cpu().numpy().astype(np.int32)
+    found = [
+        part.scatter(1, own[:, None], float("-inf")).argmax(dim=-1) for part, own in _parts(logits, targets)
+    ]
+    return torch.cat(found).cpu().numpy().astype(np.int32)

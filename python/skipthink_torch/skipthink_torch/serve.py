@@ -1,16 +1,19 @@
 """The interactive worker: rank 0 takes requests from skipthink's process, all ranks carry them out together."""
 
+import gc
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from . import frames
 from .batch import TokenSequence
 from .decoding import GenerateOptions, Prompt, generate
-from .errors import WorkerError, describe
+from .errors import MEMORY_REMEDIES, WorkerError, describe, is_out_of_memory
 from .frames import Array
 from .lora import LoraPlan
 from .ranks import Ranks
@@ -25,9 +28,8 @@ Reply = tuple[dict[str, Any], dict[str, Array]]
 def serve(ranks: Ranks, address: str | None) -> None:
     """Answers requests until the other end closes. `address`: the Unix socket to connect to; used on rank 0."""
     connection: socket.socket | None = None
-    if ranks.is_first:
-        if address is None:
-            raise WorkerError("rank 0 was given no socket to serve", "Start it by skipthink, not by hand.")
+    _check_place(ranks, address)
+    if ranks.is_first and address is not None:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(address)
     try:
@@ -39,6 +41,9 @@ def serve(ranks: Ranks, address: str | None) -> None:
             try:
                 reply = worker.handle(*request)
             except Exception as error:
+                if is_out_of_memory(error):
+                    # An attribute as WorkerError has it, so that the note says the same as the reply.
+                    error.remedy = MEMORY_REMEDIES.get(request[0]["operation"])  # type: ignore[attr-defined]
                 # Alone, a refusal leaves the student as it was. Among several ranks nobody knows how far the others came.
                 if connection is not None:
                     frames.send(connection, {"error": describe(error)})
@@ -52,6 +57,23 @@ def serve(ranks: Ranks, address: str | None) -> None:
             connection.close()
 
 
+def _check_place(ranks: Ranks, address: str | None) -> None:
+    """Rank 0 is where skipthink is. Both sides tell when it is not, so that skipthink's own end has the cause."""
+    is_first_node = ranks.is_first or os.environ.get("GROUP_RANK", "0") == "0"
+    if is_first_node == (address is not None):
+        return
+    if ranks.world == 1:
+        raise WorkerError(
+            "there is no skipthink to follow",
+            "Start this node by torchrun, with skipthink's --nnodes and a --node-rank of its own.",
+        )
+    raise WorkerError(
+        "rank 0 is not on skipthink's machine: --rdzv-backend c10d gives it to any node",
+        "Give torchrun fixed places: --nnodes=N --node-rank=0 --master-addr=HOST --master-port=29500 after skipthink's --, "
+        "and the same with --node-rank=1 and up on the machines that follow.",
+    )
+
+
 class _Worker:
     def __init__(self, ranks: Ranks, connection: socket.socket | None) -> None:
         self.ranks = ranks
@@ -62,6 +84,9 @@ class _Worker:
         operation = request["operation"]
         if operation == "open":
             return self._open(request, arrays)
+        if operation == "close":
+            self._close(request["student"])
+            return {}, {}
         runner = self.runners[request["student"]]
         match operation:
             case "train":
@@ -76,8 +101,6 @@ class _Worker:
                 save_state(runner, Path(request["folder"]))
             case "loadCheckpoint":
                 load_state(runner, Path(request["folder"]))
-            case "close":
-                del self.runners[request["student"]]
             case _:
                 raise WorkerError(
                     f"unknown request {operation!r}", "Worker and skipthink are of different versions."
@@ -92,6 +115,14 @@ class _Worker:
         )
         self.runners[request["student"]] = runner
         return runner.capabilities, {}
+
+    def _close(self, student: int) -> None:
+        """Gives its memory back to the GPU, where the next student may need all of it."""
+        del self.runners[student]
+        # Modules that refer to each other go with a collection only.
+        gc.collect()
+        if self.ranks.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _generate(self, runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) -> Reply:
         prompts = [Prompt(p, c) for p, c in _split(arrays, ("prompt", "context"))]
@@ -144,14 +175,14 @@ def _train(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) ->
         micro_batches.append(sequences[at : at + size])
         at += size
     report = runner.train(micro_batches, request["learningRate"])
-    figures = {
-        "loss": report.loss,
-        "gradientNorm": report.gradient_norm,
+    counts = {
         "targetTokens": report.target_tokens,
         "tokens": report.tokens,
         "paddedTokens": report.padded_tokens,
     }
-    return figures, {"sequenceLosses": report.sequence_losses}
+    # A loss that is no number must arrive as such: what stops the training then is on the other side.
+    figures = np.array([report.loss, report.gradient_norm], np.float64)
+    return counts, {"figures": figures, "sequenceLosses": report.sequence_losses}
 
 
 def _score(runner: Runner, request: dict[str, Any], arrays: dict[str, Array]) -> Reply:

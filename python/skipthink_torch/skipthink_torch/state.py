@@ -3,10 +3,12 @@ Files of a student: model folders and training states, in the layout of the embe
 one by one, so rank 0 needs memory for one of them; a state has no trace of how many ranks wrote it.
 """
 
+import errno
 import json
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -155,38 +157,49 @@ def write_tensors(
         header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    if is_writer:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
-    file = open(staged, "wb") if is_writer else None  # noqa: SIM115
-    try:
+    with _staged(path) if is_writer else nullcontext() as file:
         if file is not None:
             file.write(struct.pack("<Q", len(text)) + text)
         for _, _, get in entries:
             tensor = _gathered(get())
             if file is not None:
-                tensor.float().cpu().contiguous().numpy().tofile(file)
-        if file is not None:
-            _commit(file, staged, path)
-    finally:
-        if file is not None:
-            file.close()
-            staged.unlink(missing_ok=True)
+                # Not by numpy's tofile, whose errors do not say that the disk is full.
+                array = tensor.float().cpu().contiguous().numpy()
+                file.write(array.reshape(-1).view("u1").data)
 
 
 def write_text(path: Path, text: str) -> None:
     """A text file, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _staged(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def _staged(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place once it is whole and on the disk."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(staged, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(staged, path)
+        finally:
+            staged.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses is told with the name of the file that was to be written."""
     try:
-        with open(staged, "wb") as file:
-            file.write(text.encode("utf-8"))
-            _commit(file, staged, path)
-    finally:
-        staged.unlink(missing_ok=True)
-
-
-def _commit(file: IO[bytes], staged: Path, path: Path) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    os.replace(staged, path)
+        yield
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "Free some disk space and run the command again; a run goes on with --resume."
+            if is_full
+            else None
+        )
+        raise WorkerError(f"{path} cannot be written: {error.strerror or error}", remedy) from error

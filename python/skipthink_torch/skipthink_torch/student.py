@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakMethod
 
 import numpy as np
 import torch
@@ -48,7 +49,14 @@ class Student(nn.Module):
         self._rows: torch.Tensor | None = None
         # Whatever a family does after its head is element by element, so it works on picked rows as on whole sequences.
         head = cast(Any, model).get_output_embeddings()
-        head.register_forward_pre_hook(self._pick)
+        # The hook does not hold the student: a circle would keep a closed one's memory until some collection.
+        pick = WeakMethod(self._pick)
+
+        def hook(head: nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+            method = pick()
+            return None if method is None else method(head, arguments)
+
+        head.register_forward_pre_hook(hook)
 
     def _pick(self, _head: nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
         if self._rows is None:
@@ -76,6 +84,7 @@ class Student(nn.Module):
         if context is None:
             # GPT-2 and T5; each side of T5 may take what the model was pretrained on.
             context = getattr(config, "n_positions", 512) * (2 if self.encoder_decoder else 1)
+        context = min(context, _short_context(config) or context)
         parameters = list(self.model.parameters())
         trained = sum(p.numel() for p in parameters if p.requires_grad)
         whole = sum(p.numel() for p in parameters)
@@ -89,6 +98,16 @@ class Student(nn.Module):
             "vocabularySize": config.vocab_size,
             "encoderDecoder": self.encoder_decoder,
         }
+
+
+def _short_context(config: Any) -> int | None:
+    """Where longrope's short factors end: a longer sequence is read by others as a whole (src/students/rotary.ts)."""
+    scaling = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    if scaling.get("rope_type", scaling.get("type")) != "longrope":
+        return None
+    # The one that transformers goes by; others than the newest have it in the configuration alone.
+    key = "original_max_position_embeddings"
+    return cast("int | None", scaling.get(key) or getattr(config, key, None))
 
 
 def load_student(

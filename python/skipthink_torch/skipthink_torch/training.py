@@ -142,12 +142,7 @@ class Runner:
             indices = [0] if is_idle else own[k]
             with self._exchange(k == passes - 1):
                 self._backward(sequences, indices, figures, is_idle)
-        norm = self._clip()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.steps += 1
+        norm = self._update(learning_rate)
         values = ranks.sum(figures).cpu().numpy()
         losses = values[: len(sequences)]
         return StepReport(
@@ -158,6 +153,16 @@ class Runner:
             tokens=int(values[-2]),
             padded_tokens=int(values[-1]),
         )
+
+    def _update(self, learning_rate: float) -> torch.Tensor:
+        """Clips and takes the step. Returns the norm of the gradients."""
+        norm = self._clip()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.steps += 1
+        return norm
 
     def _backward(
         self, sequences: Sequence[TokenSequence], indices: list[int], figures: torch.Tensor, is_idle: bool
@@ -181,12 +186,11 @@ class Runner:
 
     @contextmanager
     def _exchange(self, now: bool) -> Iterator[None]:
-        """Gradients are exchanged between ranks in the last micro-batch of a step only."""
-        model = self.student.model
-        if isinstance(model, FSDPModule):
-            model.set_requires_gradient_sync(now)
-            yield
-        elif isinstance(self.forward, DistributedDataParallel) and not now:
+        """
+        Whole copies exchange gradients in the last micro-batch of a step only. Shards do in every one: gradients are whole
+        on each GPU until they are exchanged, as large as the student, and sharded ones add up just the same.
+        """
+        if isinstance(self.forward, DistributedDataParallel) and not now:
             with self.forward.no_sync():
                 yield
         else:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import STEPS, write_job
 from safetensors.numpy import load_file
@@ -153,6 +154,24 @@ def test_one_ctrl_c_saves_though_it_comes_twice(alone: tuple[Path, list[float]],
     assert names == [f"checkpoint-{trained}"]
     # The same plan to the end of the shorter job.
     assert losses(folder)[:STEPS] == pytest.approx(alone[1][:trained], abs=1e-4)
+
+
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_no_rank_saves_what_a_bad_step_made(sharding: str, make_job: Any) -> None:
+    folder = make_job("spoilt", sharding=sharding)
+    weights = np.fromfile(folder / "weights.bin", "<f8")
+    # The first item of step 7; checkpoints are saved every 4 steps.
+    weights[5 * 5 + 1] = np.nan
+    weights.tofile(folder / "weights.bin")
+    process = start(folder, 2)
+    messages = finish(process)
+    assert process.returncode == 1
+    own = [line for line in messages.splitlines() if line.startswith("rank ")]
+    assert len([line for line in own if "the loss is not a number (step 7, epoch 1" in line]) == 1, messages
+    assert len(own) <= 2 and "train.maxGradientNorm" in messages
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["checkpoint-4"]
+    assert len(losses(folder)) == 6
+    assert not (folder / "student" / "model.safetensors").exists()
 
 
 def test_the_error_of_the_first_failing_rank_is_shown(make_job: Any) -> None:

@@ -1,18 +1,29 @@
 """Reading jobs, dealing out sequences, frames, and the loss itself."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
-from skipthink_torch import frames
+from skipthink_torch import frames, scoring, serve
 from skipthink_torch.batch import TokenSequence, deal, length_batches, share_step
 from skipthink_torch.decoding import GenerateOptions, Prompt, generate
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
@@ -20,7 +31,7 @@ from skipthink_torch.job import Job
 from skipthink_torch.ranks import Ranks
 from skipthink_torch.run_job import Stop, run_job
 from skipthink_torch.scoring import score
-from skipthink_torch.state import save_model
+from skipthink_torch.state import save_model, write_tensors, write_text
 from skipthink_torch.student import Compute, load_student
 from skipthink_torch.training import AdamWOptions, Runner
 
@@ -105,6 +116,219 @@ def test_frames_come_back() -> None:
     assert message == {"operation": "train", "n": 3}
     assert all(np.array_equal(found[name], array) for name, array in arrays.items())
     assert frames.receive(right) is None
+
+
+def interactive(folder: Path) -> Any:
+    """A worker that has opened a student as number 4."""
+    worker = serve._Worker(Ranks(0, 1, torch.device("cpu")), None)
+    settings = json.loads((folder / "job.json").read_text("utf-8"))
+    request = {"operation": "open", "student": 4, "folder": str(folder / "model")}
+    worker.handle({**request, "optimizer": settings["optimizer"], "compute": settings["compute"]}, {})
+    return worker
+
+
+def asked(sequences: list[TokenSequence]) -> dict[str, Any]:
+    """As src/engine/torch/sequences.ts packs them."""
+    parts = [(one.prompt, one.context, one.target) for one in sequences]
+    lengths = np.array([[len(part) for part in one] for one in parts], np.int32)
+    return {
+        "tokens": np.concatenate([part for one in parts for part in one]).astype(np.int32),
+        **{name: lengths[:, at] for at, name in enumerate(("prompt", "context", "target"))},
+        "weights": np.array([one.weight for one in sequences]),
+        "microBatches": np.array([len(sequences)], np.int32),
+    }
+
+
+def test_a_loss_that_is_no_number_arrives_as_such(make_job: Any) -> None:
+    worker = interactive(make_job("job"))
+    request = {"operation": "train", "student": 4, "learningRate": 1e-3}
+    left, right = socket.socketpair()
+    for weight in (float("nan"), float("inf")):
+        frames.send(left, *worker.handle(request, asked([sequence(3, 2, 5, weight)])))
+        received = frames.receive(right)
+        assert received is not None
+        loss, norm = received[1]["figures"]
+        assert not np.isfinite(loss) and not np.isfinite(norm)
+    with pytest.raises(ValueError, match="JSON"):
+        frames.send(left, {"loss": float("nan")})
+
+
+def test_a_job_stops_before_it_saves_what_a_bad_step_made(
+    make_job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_job("spoilt", steps=12)
+    weights = np.fromfile(folder / "weights.bin", "<f8")
+    # The first item of step 7.
+    weights[5 * 5 + 1] = np.nan
+    weights.tofile(folder / "weights.bin")
+    monkeypatch.setattr("skipthink_torch.run_job.Stop", lambda: SimpleNamespace(requested=False))
+    settings = json.loads((folder / "job.json").read_text("utf-8"))
+    (folder / "job.json").write_text(json.dumps({**settings, "checkpointEverySteps": 5}), "utf-8")
+    with pytest.raises(WorkerError, match=r"the loss is not a number \(step 7, epoch 1, stage ") as caught:
+        run_job(folder, Ranks(0, 1, torch.device("cpu")))
+    assert caught.value.remedy is not None and "maxGradientNorm" in caught.value.remedy
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["checkpoint-5"]
+    assert not (folder / "student" / "model.safetensors").exists()
+    assert (folder / "metrics.jsonl").read_text("utf-8").count("\n") == 6
+
+
+def test_a_closed_student_gives_its_memory_back(make_job: Any) -> None:
+    worker = interactive(make_job("job"))
+    worker.handle({"operation": "train", "student": 4, "learningRate": 1e-3}, asked([sequence(3, 2, 5, 1.0)]))
+    runner = worker.runners[4]
+    watched = [weakref.ref(one) for one in (runner.student, runner.optimizer, *runner.parameters.values())]
+    del runner
+    worker.handle({"operation": "close", "student": 4}, {})
+    assert [one() for one in watched] == [None] * len(watched)
+
+
+def test_a_student_is_freed_without_a_collection(model_folder: Path) -> None:
+    student = load_student(model_folder)
+    watched = weakref.ref(student)
+    del student
+    assert watched() is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    def text(path: Path) -> None:
+        write_text(path, "0" * 100_000)
+
+    def tensors(path: Path) -> None:
+        write_tensors(
+            path, [("w", (9000,), lambda: torch.zeros(9000)), ("b", (0,), lambda: torch.zeros(0))], {}, True
+        )
+
+    for write in (text, tensors):
+        path = tmp_path / write.__name__
+        (tmp_path / f".{path.name}.{os.getpid()}.part").symlink_to("/dev/full")
+        with pytest.raises(WorkerError, match=f"{path} cannot be written: No space left") as caught:
+            write(path)
+        assert caught.value.remedy is not None and caught.value.remedy.startswith("Free some disk space")
+        assert list(tmp_path.iterdir()) == []
+        write(path)
+        assert [one.name for one in tmp_path.iterdir()] == [path.name]
+        path.unlink()
+
+
+def test_a_process_ends_with_its_parent() -> None:
+    child = "import time; from skipthink_torch.parent import end_with_parent as e; e(); print(flush=True); time.sleep(600)"
+    parent = (
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+        "time.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"\n"
+    process.kill()
+    # The pipe ends when the child, too, is gone.
+    assert process.communicate(timeout=60)[0] == b""
+
+
+def test_rank_0_away_from_skipthink_is_told_on_both_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {0: "0", 1: "0", 2: "1", 3: "1"}
+    for rank, node in places.items():
+        monkeypatch.setenv("GROUP_RANK", node)
+        ranks = Ranks(rank, 4, torch.device("cpu"))
+        serve._check_place(ranks, "socket" if node == "0" else None)
+        with pytest.raises(WorkerError, match=r"rank 0 is not on skipthink's machine.*c10d") as caught:
+            serve._check_place(ranks, None if node == "0" else "socket")
+        assert caught.value.remedy is not None and "--node-rank=0 --master-addr" in caught.value.remedy
+    monkeypatch.delenv("GROUP_RANK")
+    with pytest.raises(WorkerError, match="no skipthink to follow"):
+        serve._check_place(Ranks(0, 1, torch.device("cpu")), None)
+
+
+@pytest.mark.parametrize(("gpus", "remedy"), [(0, "torch.device=cpu"), (1, "Set torch.processes=1 ")])
+def test_more_processes_than_gpus_are_told(gpus: int, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(WorkerError, match=r"no GPU|2 processes for 1 GPU of") as caught:
+        Ranks.join("cuda")
+    assert caught.value.remedy is not None and remedy in caught.value.remedy
+
+
+def test_rows_kept_for_company_go_on_past_the_context(model_folder: Path) -> None:
+    student = runner(model_folder)
+    prompt = Prompt(sequence(60, 0, 0).prompt, np.zeros(0, np.int64))
+    options = GenerateOptions(max_new_tokens=100, stop_tokens=[])
+    alone = generate(student, [prompt], options)
+    # The context holds 64 tokens, and the last token that is written need not be read.
+    assert len(alone[0].tokens) == 5
+    student.is_sharded = True
+    left = [True] * 12
+    student.ranks.any = lambda flag: flag or bool(left and left.pop())  # type: ignore[method-assign]
+    assert generate(student, [prompt], options) == alone
+    assert left == []
+
+
+def test_a_text_of_a_pair_is_as_long_as_the_embedded_engines(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    sizes = {"vocab_size": 61, "d_model": 16, "d_kv": 4, "d_ff": 32, "num_layers": 1, "num_heads": 4}
+    T5ForConditionalGeneration(T5Config(**sizes, n_positions=10, decoder_start_token_id=0)).save_pretrained(
+        tmp_path
+    )
+    student = runner(tmp_path)
+    assert student.capabilities["contextLength"] == 20
+    one = sequence(11, 3, 0)
+    found = generate(
+        student, [Prompt(one.prompt, one.context)], GenerateOptions(max_new_tokens=50, stop_tokens=[])
+    )
+    # Prompt, context and text fill 20 places; the token after the last of them is written, too.
+    assert len(found[0].tokens) == 20 - 11 - 3 + 1
+
+
+def test_longrope_ends_with_its_short_factors(tmp_path: Path) -> None:
+    config = Phi3Config(
+        vocab_size=61,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        pad_token_id=0,
+        max_position_embeddings=128,
+        original_max_position_embeddings=64,
+        rope_parameters={"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4},
+    )
+    Phi3ForCausalLM(config).save_pretrained(tmp_path)
+    assert runner(tmp_path).capabilities["contextLength"] == 64
+
+
+def test_scores_do_not_depend_on_how_many_rows_are_held(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = runner(model_folder)
+    sequences = [sequence(3, 2, 5), sequence(1, 0, 9), sequence(4, 4, 1)]
+    whole, _ = score(student, sequences, [1, 7], 1000, alternatives=True)
+    monkeypatch.setattr(scoring, "_ROWS", 4)
+    parts, _ = score(student, sequences, [1, 7], 1000, alternatives=True)
+    for one, other in zip(whole, parts, strict=True):
+        for name in ("log_probabilities", "is_argmax", "also", "alternatives"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize(
+    ("operation", "remedy"),
+    [("train", "train.tokensPerBatch"), ("score", "twice"), ("generate", "evaluate.batchSize")],
+)
+def test_out_of_memory_names_what_helps_there(
+    operation: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(socket, "socket", MagicMock())
+    monkeypatch.setattr(serve, "_Worker", lambda *_: SimpleNamespace(handle=full))
+    monkeypatch.setattr(frames, "receive", lambda _: ({"operation": operation}, {}))
+    told: list[Any] = []
+    monkeypatch.setattr(frames, "send", lambda _connection, message: told.append(message["error"]))
+    with pytest.raises(torch.OutOfMemoryError) as caught:
+        serve.serve(Ranks(0, 1, torch.device("cpu")), "address")
+    assert remedy in told[0]["remedy"] and describe(caught.value)["remedy"] == told[0]["remedy"]
 
 
 def test_loss_is_the_weighted_mean_of_transformers(model_folder: Path) -> None:

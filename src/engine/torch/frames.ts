@@ -3,6 +3,8 @@
  * python/skipthink_torch/skipthink_torch/frames.py.
  *
  *     uint32 JSON bytes | uint64 array bytes | JSON | arrays
+ *
+ * Figures that may be NaN or infinite travel as arrays, since JSON has no such numbers.
  */
 
 /** Arrays by name; little-endian as every machine this runs on. */
@@ -39,7 +41,7 @@ export class FrameReader {
   private length = 0;
   private needed = headerBytes;
 
-  /** Whole frames that `bytes` completes. */
+  /** Whole frames that `bytes` completes. @throws SyntaxError for what is no JSON */
   push(bytes: Buffer): Frame[] {
     this.parts.push(bytes);
     this.length += bytes.length;

@@ -121,8 +121,14 @@ export class TorchStudent implements Student {
       },
     );
     this.count.trainingSteps += 1;
-    const figures = message as unknown as Omit<StepReport, "sequenceLosses">;
-    return { ...figures, sequenceLosses: arrays.sequenceLosses as Float32Array };
+    const counts = message as unknown as Pick<StepReport, "targetTokens" | "tokens" | "paddedTokens">;
+    const [loss, gradientNorm] = arrays.figures as Float64Array;
+    return {
+      ...counts,
+      loss: loss!,
+      gradientNorm: gradientNorm!,
+      sequenceLosses: arrays.sequenceLosses as Float32Array,
+    };
   }
 
   async score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<SequenceScore[]> {

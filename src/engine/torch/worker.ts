@@ -43,6 +43,8 @@ interface Pending {
 const socketPathBytes = 103;
 /** What is kept of the processes' messages, for the error. */
 const keptOutput = 64 * 1024;
+/** Those of a training; a worker that fails at anything else leaves no checkpoint that would be news. */
+const trainingOperations: ReadonlySet<unknown> = new Set(["train", "loadCheckpoint", "saveCheckpoint"]);
 const resumeRemedy =
   "The last checkpoint is intact: the same command goes on from it (distill and demo: with --resume).";
 
@@ -53,6 +55,8 @@ export class TorchWorker {
   private socket: Socket | undefined;
   private pending: Pending | undefined;
   private failure: SkipthinkError | undefined;
+  /** There may be a checkpoint to go on from. */
+  private hasTrained = false;
   private stderr = "";
   private readonly killOnExit = (): void => this.kill();
 
@@ -106,6 +110,7 @@ export class TorchWorker {
     if (this.pending !== undefined) throw new Error("a student is not safe for concurrent calls");
     return await new Promise<Frame>((resolve, reject) => {
       this.pending = { resolve, reject, onEvent };
+      this.hasTrained ||= trainingOperations.has(message.operation);
       this.busy();
       for (const part of encodeFrame(message, arrays)) this.socket!.write(part);
     });
@@ -133,7 +138,7 @@ export class TorchWorker {
         this.socket = socket;
         const reader = new FrameReader();
         socket.on("data", (bytes) => {
-          for (const frame of reader.push(bytes)) this.receive(frame);
+          for (const frame of this.read(reader, bytes)) this.receive(frame);
         });
         // What ended the connection is told by the processes' end.
         socket.on("error", () => undefined);
@@ -142,6 +147,26 @@ export class TorchWorker {
         resolve();
       });
     });
+  }
+
+  /** Whole frames; none of a stream that cannot be read, which is given up: where its next frame begins is not known. */
+  private read(reader: FrameReader, bytes: Buffer): Frame[] {
+    try {
+      return reader.push(bytes);
+    } catch (error) {
+      // Its rank 0 ends when the socket does.
+      this.socket?.destroy();
+      this.fail(
+        new SkipthinkError(
+          `the PyTorch worker sent a message that cannot be read: ${(error as Error).message}`,
+          {
+            remedy: `Worker and skipthink may be of different versions: ${setupCommand} installs this one's.`,
+            cause: error,
+          },
+        ),
+      );
+      return [];
+    }
   }
 
   private receive(frame: Frame): void {
@@ -157,7 +182,7 @@ export class TorchWorker {
     this.pending = undefined;
     this.idle();
     if (note === undefined) pending.resolve(frame);
-    else pending.reject(noteError(note));
+    else pending.reject(noteError(note, this.goingOn()));
   }
 
   /** Keeps skipthink's process alive until the reply, or the end of the processes and all they say. */
@@ -185,7 +210,7 @@ export class TorchWorker {
   private describeEnd(code: number | null, signal: NodeJS.Signals | null): SkipthinkError {
     const notes = readNotes(this.folder);
     const cause = notes.find(({ consequence }) => !consequence);
-    if (cause !== undefined) return noteError(cause);
+    if (cause !== undefined) return noteError(cause, this.goingOn());
     const lacks = missingModule(this.stderr);
     if (lacks !== undefined) return missingError(lacks);
     // torchrun: "exitcode  : -9 (pid: 123)" of the first rank that failed; those it ended itself stand before that.
@@ -195,12 +220,17 @@ export class TorchWorker {
       const who = killed === null ? "the PyTorch worker" : `rank ${killed[1]} of the PyTorch worker`;
       const why = killed === null ? signal! : killed[2] === "9" ? "SIGKILL" : `signal ${killed[2]}`;
       const hint = why === "SIGKILL" ? "The system does that when memory runs out. " : "";
-      return new SkipthinkError(`${who} was killed (${why})`, { remedy: `${hint}${resumeRemedy}` });
+      const remedy = `${hint}${this.goingOn().remedy ?? ""}`.trim();
+      return new SkipthinkError(`${who} was killed (${why})`, remedy === "" ? {} : { remedy });
     }
     const last = this.stderr.trim().split("\n").at(-1)?.slice(0, 500) ?? "";
-    return new SkipthinkError(`the PyTorch worker ended with code ${code}${last && `: ${last}`}`, {
-      remedy: resumeRemedy,
-    });
+    const what = `the PyTorch worker ended with code ${code}${last && `: ${last}`}`;
+    return new SkipthinkError(what, this.goingOn());
+  }
+
+  /** The remedy where a failure has none of its own: none before a training has begun. */
+  private goingOn(): { remedy?: string } {
+    return this.hasTrained ? { remedy: resumeRemedy } : {};
   }
 
   private kill(): void {
@@ -235,10 +265,13 @@ function missingError(name: string): SkipthinkError {
   });
 }
 
-function noteError({ rank, message, remedy }: ErrorNote): SkipthinkError {
+function noteError({ rank, message, remedy }: ErrorNote, otherwise: { remedy?: string }): SkipthinkError {
   const lacks = missingModule(message);
   if (lacks !== undefined) return missingError(lacks);
-  return new SkipthinkError(`PyTorch worker, rank ${rank}: ${message}`, { remedy: remedy ?? resumeRemedy });
+  return new SkipthinkError(
+    `PyTorch worker, rank ${rank}: ${message}`,
+    remedy === null ? otherwise : { remedy },
+  );
 }
 
 /** Notes of the ranks that failed, first one first. */

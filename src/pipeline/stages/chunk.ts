@@ -2,10 +2,11 @@
 import { rm } from "node:fs/promises";
 import { type ChunkedRationale, chunkRationales } from "../../method/chunk/chunk.ts";
 import { mean } from "../../util/mean.ts";
+import { scoringBound } from "../chunk-search.ts";
 import { type RunContext, type RunStudent, stopIfAsked } from "../context.ts";
 import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
-import type { TrainResult } from "./train.ts";
+import { type TrainResult, withPrecision } from "./train.ts";
 
 export interface ChunkResult {
   rationales: number;
@@ -40,12 +41,19 @@ export async function chunkStage(
   const { result, hash, cached } = await runStage<ChunkResult>(
     folder,
     "chunk",
-    inputs,
+    await withPrecision(context, "chunk", inputs),
     async (inputsHash) => {
       reporter.stage(title);
       const student = await engine.open(folder.trainedStudent("cwt-sbc"), { threads: recipe.threads });
       const { count, search, context: scoring, sharedMarker, maxSweeps } = chunk;
-      const options = { count, search, context: scoring, sharedMarker, maxSweeps };
+      const options = {
+        count,
+        search,
+        context: scoring,
+        sharedMarker,
+        maxSweeps,
+        ...scoringBound(context),
+      };
       // Greedy search goes on from its own last result; the global minimum does not depend on where it starts.
       const previous =
         search === "greedy" && count === recipe.chunk.count

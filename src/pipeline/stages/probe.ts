@@ -9,10 +9,12 @@ import { type SkipTruth, skipTruth } from "../../method/probe/skip-truth.ts";
 import type { ProbedRationale } from "../../method/probe/types.ts";
 import { answersEqual, readAnswer } from "../../tasks/answers/answers.ts";
 import { mean } from "../../util/mean.ts";
+import { scoringBound } from "../chunk-search.ts";
 import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../context.ts";
 import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
+import { withPrecision } from "./train.ts";
 
 export interface ProbeResult {
   rationales: number;
@@ -47,14 +49,21 @@ export async function probeStage(
   const { result, hash, cached } = await runStage<ProbeResult>(
     folder,
     "probe",
-    inputs,
+    await withPrecision(context, "probe", inputs),
     async (inputsHash) => {
       reporter.stage(title);
       const student = await engine.open(folder.trainedStudent("cwt-sbc"), { threads: recipe.threads });
       const judge = makeJudge(context, data, base, student);
       const boundaries = new Map(chunked.chunks.map(({ rationaleId, boundaries: b }) => [rationaleId, b]));
       const { decision, onWrong, answerChunk, criterion, maxNllRise } = recipe.probe;
-      const options = { decision, onWrong, answerChunk, criterion, maxNllRise };
+      const options = {
+        decision,
+        onWrong,
+        answerChunk,
+        criterion,
+        maxNllRise,
+        ...scoringBound(context),
+      };
       const total = base.encoded.length;
       const blocks = await inBlocks(
         { path: partialFile, inputsHash },
@@ -108,8 +117,9 @@ export function keptSteps(
   );
 }
 
-function makeJudge({ recipe }: RunContext, data: RunData, base: RunStudent, student: Student): Judge {
-  if (recipe.probe.verdict === "forced") return forcedJudge(student);
+function makeJudge(context: RunContext, data: RunData, base: RunStudent, student: Student): Judge {
+  const { recipe } = context;
+  if (recipe.probe.verdict === "forced") return forcedJudge(student, scoringBound(context));
   const gold = new Map(data.train.map(({ id, answer }) => [id, answer]));
   return generateJudge(student, {
     tokenizer: base.tokenizer,

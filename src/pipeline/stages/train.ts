@@ -23,6 +23,7 @@ import {
 import {
   averageChunks,
   noSearchWarning,
+  scoringBound,
   searchChunks,
   searchesChunks,
   searchIsDue,
@@ -33,7 +34,7 @@ import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
 import { loraOptions } from "../lora.ts";
 import { appendMetrics, rewindMetrics } from "../metrics.ts";
-import { checkStudentIsThere, runStage } from "../run-folder.ts";
+import { checkStudentIsThere, hashOf, runStage } from "../run-folder.ts";
 import { evaluationOptions } from "./evaluate.ts";
 
 export interface TrainResult {
@@ -87,10 +88,11 @@ export async function trainStage(
     seed: recipe.seed,
   };
   const title = `train ${plan.name}`;
+  const name = `train-${plan.name}`;
   const { result, hash, cached } = await runStage<TrainResult>(
     folder,
-    `train-${plan.name}`,
-    inputs,
+    name,
+    await withPrecision(context, name, inputs),
     async (inputsHash) => {
       reporter.stage(title);
       const training = new Training(context, data, base, plan, upstream, inputsHash);
@@ -116,6 +118,23 @@ function trainingSettings({ recipe }: RunContext, method: MethodName) {
     budget: budgetOf(recipe, method),
     learningRate: learningRates[method] ?? rest.learningRate,
   };
+}
+
+/**
+ * A stage's inputs with the precision that it is computed in: what comes of bfloat16 is another result. float32 is every engine's
+ * and goes unnamed. The embedded engine goes on from what PyTorch has finished, in either precision.
+ */
+export async function withPrecision(
+  { folder, engine, recipe }: Pick<RunContext, "folder" | "engine" | "recipe">,
+  stage: string,
+  inputs: object,
+): Promise<object> {
+  const { precision } = recipe.torch;
+  if (precision === "float32") return inputs;
+  const rounded = { ...inputs, precision };
+  if (engine.name === "torch") return rounded;
+  const record = await folder.readJson<{ inputs: string }>("stages", `${stage}.json`);
+  return record?.inputs === hashOf(rounded) ? rounded : inputs;
 }
 
 class Training {
@@ -349,6 +368,7 @@ class Training {
       this.student,
       this.base,
       this.context.recipe.chunk,
+      scoringBound(this.context),
       {
         epoch: position.epoch,
         boundaries: position.boundaries!,
