@@ -35,7 +35,7 @@ export async function torchLora(
   try {
     const file = join(modelFolder, "config.json");
     const entry = findFamily(written.model_type, file);
-    const config = (await entry.configOfWeights?.(written, file, weights)) ?? written;
+    const config = await entry.configOfWeights(written, file, weights);
     const family = entry.create({ ...config, vocab_size: rows }, file);
     const model = planLora(family, entry.vocabularyParameters, lora);
     const inputs = model.modules.map((module) => layerSizes(family, module).inputs);
