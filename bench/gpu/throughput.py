@@ -9,8 +9,8 @@ One JSON line per measurement. Both sides get the same sequences in the same ste
 positions only, the Trainer on all of them, with labels of -100.
 Model FLOPs per token are 6 · parameters + 12 · layers · width · length (Chowdhery et al. 2022, PaLM, appendix B), with the
 head's parameters counted for supervised tokens only on both sides: the share says how much *useful* work is done.
-`shareOfMatmulRate` is that of forward and backward passes, the --share of bench/gpu/scaling.py; the update is timed apart (with
-clipping on our side, without it on the Trainer's), and is in `shareOfMatmulRateInWholeSteps`.
+`shareOfMatmulRate` is that of forward and backward passes, the --share of bench/gpu/scaling.py; the update is timed apart
+(with clipping on our side, without it on the Trainer's), and is in `shareOfMatmulRateInWholeSteps`.
 """
 
 import argparse
