@@ -1,7 +1,7 @@
 /** Decoding with the key-value cache against repeated scoring of the whole sequence. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GenerateOptions } from "../../src/engine/engine.ts";
-import { promptPasses } from "../../src/engine/onnx/decoding.ts";
+import { promptPasses } from "../../src/engine/onnx/prompt-passes.ts";
 import { sharedPrefix } from "../../src/engine/onnx/shared-prompts.ts";
 import { type OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
 import { contextLength, openTiny, tinyModel, tokens, vocabulary } from "./tiny-student.ts";

@@ -7,7 +7,7 @@ import { scoringBound } from "../../src/pipeline/chunk-search.ts";
 import { recipeSchema } from "../../src/pipeline/config/schema.ts";
 import { engineOf } from "../../src/pipeline/engine.ts";
 import { hashOf, RunFolder } from "../../src/pipeline/run-folder.ts";
-import { withPrecision } from "../../src/pipeline/stages/train.ts";
+import { withPrecision } from "../../src/pipeline/stages/precision.ts";
 import { temporaryFolder } from "../engine/tiny-student.ts";
 
 const given = { task: { builtin: "coin_flip" }, student: { model: "builtin:base" } };

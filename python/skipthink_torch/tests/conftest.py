@@ -10,6 +10,11 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from skipthink_torch.batch import TokenSequence
+from skipthink_torch.ranks import Ranks
+from skipthink_torch.student import Compute, load_student
+from skipthink_torch.training import AdamWOptions, Runner
+
 VOCABULARY = 61
 STEPS = 24
 
@@ -33,6 +38,17 @@ def make_job(model_folder: Path, tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+def sequence(prompt: int, context: int, target: int, weight: float = 1.0) -> TokenSequence:
+    tokens = np.arange(prompt + context + target) % 50 + 1
+    return TokenSequence(
+        tokens[:prompt], tokens[prompt : prompt + context], tokens[prompt + context :], weight
+    )
+
+
+def runner(folder: Path, **compute: Any) -> Runner:
+    return Runner(load_student(folder), AdamWOptions(), Compute(**compute), Ranks(0, 1, torch.device("cpu")))
 
 
 def lora_plan() -> tuple[dict[str, Any], np.ndarray[Any, Any]]:

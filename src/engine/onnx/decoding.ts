@@ -17,18 +17,16 @@ import {
   prefixedAttention,
   prefixInputs,
 } from "./attention.ts";
-import { causalMask, countingPositions } from "./batch.ts";
 import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
 import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
 import { dataOf, type ParameterStore } from "./parameters.ts";
+import { promptFeeds, promptPasses } from "./prompt-passes.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
 import { SourceMemory } from "./source-memory.ts";
 
 const defaultBatchSize = 32;
-/** Padded tokens of prompts that are read in one pass: many times what keeps all cores busy, and far from gigabytes of scores. */
-const tokensPerPass = 4096;
 /** Above this many bytes weights stay inputs: one ONNX file holds at most 2 GB. */
 const largestConstants = 1_500_000_000;
 
@@ -198,19 +196,15 @@ export class Decoder {
     const rest = distinct.map((prompt) => prompt.slice(prefix));
     const longestSource = Math.max(...rows.map((row) => row.source.length));
     const lengths = rest.map(({ length }) => Math.max(length, longestSource));
-    const ofSource: Record<string, Tensor>[] = [];
-    for (const [from, to] of promptPasses(lengths, tokensPerPass)) {
-      const feeds = source === undefined ? before : rowsOfSource(source, from, to);
+    const passes: Record<string, Tensor>[] = [];
+    for (const [from, to] of promptPasses(lengths)) {
+      const feeds = source?.promptFeeds(from, to) ?? before;
       const here = places.map((place) => (place < to ? place - from : -1));
-      const results = await this.readPass(batch, {
-        prompts: rest.slice(from, to),
-        prefix,
-        feeds,
-        places: here,
-      });
-      if (source !== undefined) ofSource.push(results);
+      const prompts = rest.slice(from, to);
+      const results = await this.readPass(batch, { prompts, prefix, feeds, places: here });
+      if (source !== undefined) passes.push(results);
     }
-    source?.take(joinedRows(ofSource, source.names));
+    source?.take(passes);
   }
 
   /** Reads some of the prompts, for the rows that have a place among them (others have a negative one). */
@@ -358,76 +352,6 @@ function continueSequences({ graph, family, parameter }: Building): Value {
   const attend = prefixedAttention(family.shape, ids, prefixInputs(graph, family.shape), mask);
   const rows = graph.input("picked", "int32", ["batch"]);
   return family.hidden({ graph, parameter, ids, positions, rows, attend });
-}
-
-/** Prompts [batch, time], padded, and the place of each one's last token. @param prefix tokens that were read before them */
-function promptFeeds(prompts: readonly (readonly number[])[], prefix = 0): Record<string, Tensor> {
-  const time = Math.max(...prompts.map(({ length }) => length));
-  const ids = new Int32Array(prompts.length * time);
-  prompts.forEach((prompt, i) => {
-    ids.set(prompt, i * time);
-  });
-  const last = Int32Array.from(prompts, ({ length }, i) => i * time + length - 1);
-  return {
-    ids: new Tensor("int32", ids, [prompts.length, time]),
-    positions: countingPositions(time, prefix),
-    mask: causalMask(time, prefix),
-    picked: new Tensor("int32", last, [prompts.length]),
-  };
-}
-
-/**
- * Rows [from, to) of each pass over prompts of the given lengths: as many as stay within `maxTokens` with their padding, and one
- * at least.
- */
-export function promptPasses(lengths: readonly number[], maxTokens: number): [from: number, to: number][] {
-  const passes: [number, number][] = [];
-  let longest = 0;
-  lengths.forEach((length, i) => {
-    longest = Math.max(longest, length);
-    const pass = passes.at(-1);
-    if (pass !== undefined && (i + 1 - pass[0]) * longest <= maxTokens) {
-      pass[1] = i + 1;
-      return;
-    }
-    passes.push([i, i + 1]);
-    longest = length;
-  });
-  return passes;
-}
-
-/** Some rows of the encoder's inputs, padded as all are. */
-function rowsOfSource(source: SourceMemory, from: number, to: number): Record<string, Tensor> {
-  const feeds = source.promptFeeds();
-  const sourceIds = feeds.sourceIds!;
-  const time = sourceIds.dims[1]!;
-  const ids = (sourceIds.data as Int32Array).subarray(from * time, to * time);
-  const mask = dataOf(feeds.sourceMask!).subarray(from * time, to * time);
-  return {
-    ...feeds,
-    sourceIds: new Tensor("int32", ids, [to - from, time]),
-    sourceMask: new Tensor("float32", mask, [to - from, 1, 1, time]),
-  };
-}
-
-/** Results of several passes under each name as those of one pass over all rows. */
-function joinedRows(
-  passes: readonly Record<string, Tensor>[],
-  names: readonly string[],
-): Record<string, Tensor> {
-  if (passes.length === 1) return passes[0]!;
-  const joined = names.map((name) => {
-    const parts = passes.map((results) => results[name]!);
-    const data = new Float32Array(parts.reduce((sum, part) => sum + part.size, 0));
-    let at = 0;
-    for (const part of parts) {
-      data.set(dataOf(part), at);
-      at += part.size;
-    }
-    const rows = parts.reduce((sum, part) => sum + part.dims[0]!, 0);
-    return [name, new Tensor("float32", data, [rows, ...parts[0]!.dims.slice(1)])] as const;
-  });
-  return Object.fromEntries(joined);
 }
 
 /** Later passes: one token per row over the cache. */

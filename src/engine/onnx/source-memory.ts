@@ -7,7 +7,7 @@ import { countingPositions } from "./batch.ts";
 import { cacheNames } from "./cache.ts";
 import { sourceFeeds } from "./pair-batch.ts";
 import { dataOf, float32Tensor } from "./parameters.ts";
-import type { Tensor } from "./session.ts";
+import { Tensor } from "./session.ts";
 
 export class SourceMemory {
   /** Outputs of the first pass and inputs of the later ones. */
@@ -27,14 +27,20 @@ export class SourceMemory {
     this.rowShape = [shape.heads, this.time, shape.headWidth];
   }
 
-  /** Inputs of the first pass. */
-  promptFeeds(): Record<string, Tensor> {
-    return this.feedsOfPrompts;
+  /** Inputs of a first pass over rows [from, to), padded as all are. */
+  promptFeeds(from: number, to: number): Record<string, Tensor> {
+    const ids = this.feedsOfPrompts.sourceIds!.data as Int32Array;
+    const [first, end] = [from * this.time, to * this.time];
+    return {
+      ...this.feedsOfPrompts,
+      sourceIds: new Tensor("int32", ids.subarray(first, end), [to - from, this.time]),
+      sourceMask: float32Tensor(this.mask.subarray(first, end), [to - from, 1, 1, this.time]),
+    };
   }
 
-  /** Takes the keys and values over from the results of the first pass. */
-  take(results: Record<string, Tensor>): void {
-    this.memory = this.names.map((name) => dataOf(results[name]!));
+  /** Takes the keys and values over from the results of the first passes, which have read all rows in order. */
+  take(passes: readonly Record<string, Tensor>[]): void {
+    this.memory = this.names.map((name) => joined(passes.map((results) => dataOf(results[name]!))));
   }
 
   /** Row `from` takes the place of row `to`, whose sequence has ended. */
@@ -61,4 +67,15 @@ export class SourceMemory {
   private rowSize(): number {
     return this.rowShape.reduce((product, length) => product * length, 1);
   }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

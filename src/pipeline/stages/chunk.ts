@@ -6,7 +6,8 @@ import { scoringBound } from "../chunk-search.ts";
 import { type RunContext, type RunStudent, stopIfAsked } from "../context.ts";
 import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
-import { type TrainResult, withPrecision } from "./train.ts";
+import { withPrecision } from "./precision.ts";
+import type { TrainResult } from "./train.ts";
 
 export interface ChunkResult {
   rationales: number;

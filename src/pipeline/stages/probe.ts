@@ -14,7 +14,7 @@ import { type RunContext, type RunData, type RunStudent, stopIfAsked } from "../
 import { inBlocks } from "../partial-results.ts";
 import { runStage } from "../run-folder.ts";
 import type { Chunked } from "./chunk.ts";
-import { withPrecision } from "./train.ts";
+import { withPrecision } from "./precision.ts";
 
 export interface ProbeResult {
   rationales: number;

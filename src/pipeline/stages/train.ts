@@ -34,8 +34,9 @@ import { DivergenceGuard } from "../guard.ts";
 import { learningRateAt } from "../learning-rate.ts";
 import { loraOptions } from "../lora.ts";
 import { appendMetrics, rewindMetrics } from "../metrics.ts";
-import { checkStudentIsThere, hashOf, runStage } from "../run-folder.ts";
+import { checkStudentIsThere, runStage } from "../run-folder.ts";
 import { evaluationOptions } from "./evaluate.ts";
+import { withPrecision } from "./precision.ts";
 
 export interface TrainResult {
   /** Totals of this training and of the students it starts from. */
@@ -118,23 +119,6 @@ function trainingSettings({ recipe }: RunContext, method: MethodName) {
     budget: budgetOf(recipe, method),
     learningRate: learningRates[method] ?? rest.learningRate,
   };
-}
-
-/**
- * A stage's inputs with the precision that it is computed in: what comes of bfloat16 is another result. float32 is every engine's
- * and goes unnamed. The embedded engine goes on from what PyTorch has finished, in either precision.
- */
-export async function withPrecision(
-  { folder, engine, recipe }: Pick<RunContext, "folder" | "engine" | "recipe">,
-  stage: string,
-  inputs: object,
-): Promise<object> {
-  const { precision } = recipe.torch;
-  if (precision === "float32") return inputs;
-  const rounded = { ...inputs, precision };
-  if (engine.name === "torch") return rounded;
-  const record = await folder.readJson<{ inputs: string }>("stages", `${stage}.json`);
-  return record?.inputs === hashOf(rounded) ? rounded : inputs;
 }
 
 class Training {
