@@ -2,8 +2,8 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import ort from "onnxruntime-node";
 import { makeParameterStore } from "../src/engine/onnx/parameters.ts";
+import ort from "../src/engine/onnx/runtime.ts";
 import { defaultOptimizer } from "../src/engine/onnx/student.ts";
 import { Trainer } from "../src/engine/onnx/training.ts";
 import { findFamily } from "../src/students/families/index.ts";

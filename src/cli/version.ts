@@ -1,7 +1,7 @@
 /** Versions that a run is stamped with. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import ort from "onnxruntime-node";
+import ort from "../engine/onnx/runtime.ts";
 
 /** This file lies as deep in src/ as it does in dist/, so one way up fits both. */
 const packageFile = resolve(import.meta.dirname, "../../package.json");

@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { writeOnnxFolder } from "../../src/engine/onnx/export.ts";
 import { loadModel } from "../../src/engine/onnx/load.ts";
+import ort from "../../src/engine/onnx/runtime.ts";
 import { openStudent, temporaryFolder } from "./tiny-student.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));

@@ -1,8 +1,8 @@
 /** Graph in, onnxruntime session out. The only place that knows the session options. */
 import { cpus } from "node:os";
-import ort from "onnxruntime-node";
 import type { Graph } from "../../graph/graph.ts";
 import { serializeGraph } from "../../graph/serialize.ts";
+import ort from "./runtime.ts";
 
 export type Tensor = ort.Tensor;
 export const Tensor = ort.Tensor;
