@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import type { OpenOptions, TokenSequence, WeightedSequence } from "../../src/engine/engine.ts";
 import { OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
 import {
@@ -14,20 +14,14 @@ import {
 import { type ModelToWrite, writeModelFolder } from "../../src/students/model-folder.ts";
 import { SkipthinkError } from "../../src/util/errors.ts";
 import { RandomStream } from "../../src/util/random.ts";
+import { afterFile } from "../after-file.ts";
 
 export const vocabulary = 37;
 export const contextLength = 64;
 
-const folders: string[] = [];
-const students: OnnxStudent[] = [];
-afterAll(async () => {
-  for (const student of students) await student.close();
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-});
-
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "skipthink-test-"));
-  folders.push(folder);
+  afterFile(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -55,7 +49,7 @@ export async function writeTiny(model: ModelToWrite = tinyModel()): Promise<stri
 export async function openStudent(folder: string, options: OpenOptions = {}): Promise<OnnxStudent> {
   const student = await onnxEngine.open(folder, { threads: 1, ...options });
   if (!(student instanceof OnnxStudent)) throw new TypeError("the engine opened another kind of student");
-  students.push(student);
+  afterFile(() => student.close());
   return student;
 }
 
