@@ -138,12 +138,36 @@ def load_student(
             f"{folder} has no tensor {missing[0]!r}",
             "The weights belong to another configuration: save the model again.",
         )
+    _check_weights(model, report["unexpected_keys"], folder)
     if rows is not None and rows != model.get_input_embeddings().weight.shape[0]:
         _resize(model, rows, noise)
     if lora is not None:
         add_adapters(model, lora)
     model.train()
     return Student(model, folder, lora)
+
+
+def _check_weights(model: Any, unexpected: Iterable[str], folder: Path) -> None:
+    """Refuses what the embedded engine refuses: tensors of another model of the family, and values that are no numbers."""
+    modules = {name for part in (model, model.base_model) for name, _ in part.named_children()}
+    for name in sorted(unexpected):
+        # What is not the model's, such as the head of a classifier, does not change what the student computes.
+        if name.removeprefix(f"{model.base_model_prefix}.").split(".")[0] not in modules:
+            continue
+        raise WorkerError(
+            f"{folder} holds the tensor {name!r}, which a model of its config.json does not have",
+            "Weights and config.json must come from the same model: correct config.json, or save the model again.",
+        )
+    for name, parameter in model.named_parameters():
+        wrong = (~torch.isfinite(parameter.detach().flatten())).nonzero()
+        if len(wrong) == 0:
+            continue
+        first = int(wrong[0])
+        value = float(parameter.detach().flatten()[first])
+        raise WorkerError(
+            f"tensor {name!r} of {folder} holds {value} (value {first + 1} of {parameter.numel()})",
+            "The file is damaged, or the training that wrote it has diverged: take an earlier state of it.",
+        )
 
 
 def _resize(model: Any, rows: int, noise: np.ndarray[Any, Any] | None) -> None:

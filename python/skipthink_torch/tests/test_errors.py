@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +12,13 @@ from unittest.mock import MagicMock
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from skipthink_torch import frames, serve
 from skipthink_torch.errors import WorkerError, clear_notes, describe, is_consequence, leave_note
 from skipthink_torch.ranks import Ranks
 from skipthink_torch.state import write_tensors, write_text
+from skipthink_torch.student import load_student
 
 
 def test_a_lost_connection_is_no_cause() -> None:
@@ -101,3 +105,36 @@ def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
         write(path)
         assert [one.name for one in tmp_path.iterdir()] == [path.name]
         path.unlink()
+
+
+def changed(model_folder: Path, tmp_path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """A copy of the model with other tensors."""
+    folder = tmp_path / "changed"
+    shutil.copytree(model_folder, folder)
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_weights_that_are_no_numbers_are_refused(model_folder: Path, tmp_path: Path) -> None:
+    name = "transformer.h.1.mlp.c_fc.bias"
+    folder = changed(model_folder, tmp_path, lambda tensors: tensors[name].__setitem__(2, torch.nan))
+    with pytest.raises(WorkerError, match=f"tensor '{name}' of .* holds nan .value 3 of 128") as caught:
+        load_student(folder)
+    assert caught.value.remedy
+
+
+def test_a_layer_that_the_configuration_does_not_know_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    name = "transformer.h.7.ln_1.weight"
+    folder = changed(model_folder, tmp_path, lambda tensors: tensors.update({name: torch.ones(32)}))
+    with pytest.raises(WorkerError, match=f"holds the tensor '{name}'") as caught:
+        load_student(folder)
+    assert caught.value.remedy
+
+
+def test_the_head_of_another_task_is_passed_over(model_folder: Path, tmp_path: Path) -> None:
+    folder = changed(
+        model_folder, tmp_path, lambda tensors: tensors.update({"score.weight": torch.ones(2, 32)})
+    )
+    load_student(folder)
