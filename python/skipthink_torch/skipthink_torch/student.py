@@ -1,6 +1,7 @@
 """A transformers model as a student: loaded in float32 without dropout, and asked for the supervised positions only."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from .lora import LoraPlan, add_adapters, file_name
 # New rows differ from the mean by this share of each column's standard deviation (src/students/grow-embedding.ts).
 _NOISE_SHARE = 0.02
 _DROPOUT_KEYS = ("dropout", "dropout_rate", "pdrop", "layerdrop")
+# What old files carry beside the weights: causal masks of GPT-2, rotary tables.
+_BUFFERS = re.compile(r"\.attn\.(?:bias|masked_bias)$|(?:^|\.)rotary_emb\.")
 
 
 @dataclass(frozen=True)
@@ -152,20 +155,21 @@ def _check_weights(model: Any, unexpected: Iterable[str], folder: Path) -> None:
     modules = {name for part in (model, model.base_model) for name, _ in part.named_children()}
     for name in sorted(unexpected):
         # What is not the model's, such as the head of a classifier, does not change what the student computes.
-        if name.removeprefix(f"{model.base_model_prefix}.").split(".")[0] not in modules:
+        module = name.removeprefix(f"{model.base_model_prefix}.").split(".")[0]
+        if module not in modules or _BUFFERS.search(name):
             continue
         raise WorkerError(
             f"{folder} holds the tensor {name!r}, which a model of its config.json does not have",
             "Weights and config.json must come from the same model: correct config.json, or save the model again.",
         )
     for name, parameter in model.named_parameters():
-        wrong = (~torch.isfinite(parameter.detach().flatten())).nonzero()
-        if len(wrong) == 0:
+        values = parameter.detach().flatten()
+        finite = torch.isfinite(values)
+        if bool(finite.all()):
             continue
-        first = int(wrong[0])
-        value = float(parameter.detach().flatten()[first])
+        first = int(finite.to(torch.uint8).argmin())
         raise WorkerError(
-            f"tensor {name!r} of {folder} holds {value} (value {first + 1} of {parameter.numel()})",
+            f"tensor {name!r} of {folder} holds {float(values[first])} (value {first + 1} of {len(values)})",
             "The file is damaged, or the training that wrote it has diverged: take an earlier state of it.",
         )
 

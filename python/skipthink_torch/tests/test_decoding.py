@@ -6,12 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from conftest import runner, sequence
-from transformers import (
-    Phi3Config,
-    Phi3ForCausalLM,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from transformers import Phi3Config, Phi3ForCausalLM, T5Config, T5ForConditionalGeneration
 
 from skipthink_torch.batch import TokenSequence
 from skipthink_torch.decoding import GenerateOptions, Prompt, generate

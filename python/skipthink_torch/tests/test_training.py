@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import runner, sequence
-from transformers import (
-    AutoModelForCausalLM,
-)
+from transformers import AutoModelForCausalLM
 
 from skipthink_torch import scoring
 from skipthink_torch.scoring import score
