@@ -1,7 +1,7 @@
 /**
  * What a graph needs while it runs, without running it: operations in their order, each result alive from the operation that
- * makes it to the last one that reads it, and an output to the end (onnxruntime-node makes outputs of its own and copies them to
- * where the caller wants them). Inputs and constants are not counted.
+ * makes it to the last one that reads it. Inputs, constants and outputs are not counted: they are the caller's (for outputs see
+ * src/engine/onnx/in-place.ts).
  */
 import type { Graph, Operation, Value } from "./graph.ts";
 import { neededOperations } from "./serialize.ts";
@@ -19,13 +19,14 @@ const inPlace = new Set(["Add", "Sub", "Mul", "Div", "Exp", "Neg", "Sqrt", "Sigm
 /** Largest number of bytes of results alive at once. @throws RangeError for a dimension without a size */
 export function peakResultBytes(graph: Graph, sizes: DimensionSizes): number {
   const operations = neededOperations(graph);
-  const buffers = new Buffers(graph, operations);
+  const results = new Set(graph.outputs);
+  const buffers = new Buffers(operations);
   let alive = 0;
   let peak = 0;
   operations.forEach((operation, position) => {
     for (const output of operation.outputs) {
       const bytes = bytesOf(output, sizes);
-      const reused = buffers.reusable(operation, position, bytes, sizes);
+      const reused = results.has(output) ? outside() : buffers.reusable(operation, position, bytes, sizes);
       if (buffers.define(output, reused, bytes)) alive += bytes;
     }
     peak = Math.max(peak, alive);
@@ -55,7 +56,7 @@ interface Buffer {
   bytes: number;
   /** Position of the last operation that reads it through any of its names. */
   lastRead: number;
-  /** The caller's: inputs and constants. */
+  /** The caller's: inputs, constants and outputs. */
   isOutside: boolean;
 }
 
@@ -65,13 +66,12 @@ class Buffers {
   private readonly lastReads = new Map<Value, number>();
   private readonly ending = new Map<number, Set<Buffer>>();
 
-  constructor(graph: Graph, operations: readonly Operation[]) {
+  constructor(operations: readonly Operation[]) {
     operations.forEach(({ inputs, outputs }, position) => {
       for (const input of inputs) if (input !== undefined) this.lastReads.set(input, position);
       // A result that nobody reads is freed right after it is made.
       for (const output of outputs) this.lastReads.set(output, position);
     });
-    for (const output of graph.outputs) this.lastReads.set(output, operations.length);
   }
 
   /** The buffer of an input that the operation's result may replace or be a view of. */

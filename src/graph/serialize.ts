@@ -15,8 +15,13 @@ const elementTypes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7,
 // AttributeProto.AttributeType
 const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
+export interface SerializeOptions {
+  /** Name of one more output before the graph's own: an empty sequence of float32 tensors. See src/engine/onnx/in-place.ts. */
+  firstOutput?: string;
+}
+
 /** Bytes of the model file. @throws RangeError when the constants pass 2 GB */
-export function serializeGraph(graph: Graph, name: string): Uint8Array {
+export function serializeGraph(graph: Graph, name: string, options: SerializeOptions = {}): Uint8Array {
   const constantBytes = graph.constants.reduce((sum, constant) => sum + constant.data.byteLength, 0);
   if (constantBytes > 2_000_000_000) {
     throw new RangeError(`${name}: ${constantBytes} bytes of constants do not fit into one ONNX file`);
@@ -24,7 +29,7 @@ export function serializeGraph(graph: Graph, name: string): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, 0).int64(irVersion);
   writer.tag(2, 2).string("skipthink");
-  message(writer, 7, () => writeGraph(writer, graph, name));
+  message(writer, 7, () => writeGraph(writer, graph, name, options));
   message(writer, 8, () => {
     writer.tag(1, 2).string("");
     writer.tag(2, 0).int64(standardOpset);
@@ -42,14 +47,23 @@ function message(writer: BinaryWriter, field: number, write: () => void): void {
   writer.join();
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph, name: string): void {
+function writeGraph(
+  writer: BinaryWriter,
+  graph: Graph,
+  name: string,
+  { firstOutput }: SerializeOptions,
+): void {
   const operations = neededOperations(graph);
   for (const operation of operations) {
     message(writer, 1, () => writeNode(writer, operation));
   }
+  if (firstOutput !== undefined) {
+    message(writer, 1, () => writer.tag(2, 2).string(firstOutput).tag(4, 2).string("SequenceEmpty"));
+  }
   writer.tag(2, 2).string(name);
   for (const constant of graph.constants) message(writer, 5, () => writeConstant(writer, constant));
   for (const input of graph.inputs) message(writer, 11, () => writeValueInfo(writer, input));
+  if (firstOutput !== undefined) message(writer, 12, () => writeSequenceInfo(writer, firstOutput));
   for (const output of graph.outputs) message(writer, 12, () => writeValueInfo(writer, output));
   // onnxruntime infers no names for dimensions that a reshape joins. Told that two values have the same shape, it lets an
   // operation write its result over an input that nobody needs any more.
@@ -121,5 +135,16 @@ function writeValueInfo(writer: BinaryWriter, value: Value): void {
         }
       });
     }),
+  );
+}
+
+/** ValueInfoProto of a sequence of float32 tensors. */
+function writeSequenceInfo(writer: BinaryWriter, name: string): void {
+  writer.tag(1, 2).string(name);
+  // TypeProto.sequence_type, its elem_type, and of that the tensor_type.
+  message(writer, 2, () =>
+    message(writer, 4, () =>
+      message(writer, 1, () => message(writer, 1, () => writer.tag(1, 0).int32(elementTypes.float32))),
+    ),
   );
 }

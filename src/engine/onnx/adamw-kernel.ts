@@ -2,32 +2,27 @@
  * The inner loops of AdamW on four float32 at a time, as a WebAssembly module of two functions, written out here instruction by
  * instruction. V8 does not vectorize loops: square root and division one by one take two and a half times as long.
  *
- * A module works on its own memory only. Weights and moments therefore live in it (the session reads weights there like
- * those of any other array) and are never copied; gradients, which are new in every step, come in a block at a time.
+ * A module works on its own memory only. Weights, gradients and moments therefore live in it (a session reads and writes there as in
+ * any other array) and are never copied.
  */
 
-/** Gradients that one call works on: few enough for a core's first or second cache. */
-export const blockLength = 8192;
-
-// The module's memory: a block of gradients, four sums of squares, and what is allocated in it.
-const gradientAt = 0;
-const sumsAt = 4 * blockLength;
-const allocatedAt = sumsAt + 64;
+// The module's memory: four sums of squares, and what is allocated in it.
+const sumsAt = 0;
+const allocatedAt = 64;
 /** The most that 32-bit addresses reach. */
 export const largestAllocation = 2 ** 32 - allocatedAt;
 
 export interface AdamWKernel {
-  /** Where the module's functions find gradients: [blockLength] */
-  gradient: Float32Array;
   /** What `addSquares` adds to: [4] */
   sums: Float64Array;
-  /** Adds the square of gradient i to sum i mod 4. @param count a multiple of 4, above 0 */
-  addSquares(count: number): void;
+  /** Adds the square of number i from the given byte on to sum i mod 4; of up to three numbers after `count` too. @param count above 0 */
+  addSquares(count: number, at: number): void;
   /** An array in the module's memory. Byte `at` counts from the beginning of what is allocated; a multiple of 4. */
   array(at: number, length: number): Float32Array;
-  /** Updates `count` numbers from the given bytes on, and up to three after them. */
+  /** Updates `count` numbers from the given bytes on, and up to three after them. @param count above 0 */
   update(
     count: number,
+    gradientAt: number,
     weightsAt: number,
     firstMomentAt: number,
     secondMomentAt: number,
@@ -56,7 +51,7 @@ interface WebAssemblyInterface {
   ) => {
     exports: {
       memory: { buffer: ArrayBuffer };
-      addSquares(bytes: number): void;
+      addSquares(bytes: number, at: number): void;
       update(bytes: number, ...rest: number[]): void;
     };
   };
@@ -67,13 +62,13 @@ export function createAdamWKernel(bytes: number): AdamWKernel {
   const { Instance, Module } = (globalThis as unknown as { WebAssembly: WebAssemblyInterface }).WebAssembly;
   const { memory, addSquares, update } = new Instance(new Module(moduleBytes(bytes))).exports;
   return {
-    gradient: new Float32Array(memory.buffer, gradientAt, blockLength),
     sums: new Float64Array(memory.buffer, sumsAt, 4),
-    addSquares: (count) => addSquares(4 * count),
+    addSquares: (count, at) => addSquares(4 * count, allocatedAt + at),
     array: (at, length) => new Float32Array(memory.buffer, allocatedAt + at, length),
-    update: (count, weightsAt, firstMomentAt, secondMomentAt, scalars) =>
+    update: (count, gradientAt, weightsAt, firstMomentAt, secondMomentAt, scalars) =>
       update(
         4 * count,
+        allocatedAt + gradientAt,
         allocatedAt + weightsAt,
         allocatedAt + firstMomentAt,
         allocatedAt + secondMomentAt,
@@ -84,7 +79,7 @@ export function createAdamWKernel(bytes: number): AdamWKernel {
 
 const [f32, v128, i32] = [0x7d, 0x7b, 0x7f];
 const scalarCount = 9;
-const arrayCount = 3;
+const arrayCount = 4;
 
 /** Unsigned LEB128. */
 function unsigned(value: number): number[] {
@@ -121,9 +116,9 @@ const loop = (body: number[], offset: number, bytes: number): number[] => [
   0x0b,
 ];
 
-/** Sums of squares. Parameter: bytes. Locals: offset; the four numbers, their halves as float64, two pairs of sums. */
+/** Sums of squares. Parameters: bytes, address. Locals: offset; the four numbers, their halves as float64, two pairs of sums. */
 function addSquaresBody(): number[] {
-  const [bytes, offset, numbers, half, lower, upper] = [0, 1, 2, 3, 4, 5];
+  const [bytes, start, offset, numbers, half, lower, upper] = [0, 1, 2, 3, 4, 5, 6];
   const address = [0x41, 0];
   const square = [...promoteLow, ...tee(half), ...get(half), ...multiplyDouble];
   return [
@@ -131,7 +126,7 @@ function addSquaresBody(): number[] {
     ...[...address, ...load(sumsAt), ...set(lower), ...address, ...load(sumsAt + 16), ...set(upper)],
     ...loop(
       [
-        ...[...get(offset), ...load(gradientAt), ...set(numbers)],
+        ...[...get(start), ...get(offset), ...addInteger, ...load(), ...set(numbers)],
         ...[...get(lower), ...get(numbers), ...square, ...addDouble, ...set(lower)],
         ...[...get(upper), ...get(numbers), ...get(numbers), ...upperHalf, ...square],
         ...[...addDouble, ...set(upper)],
@@ -144,10 +139,10 @@ function addSquaresBody(): number[] {
   ];
 }
 
-/** AdamW. Parameters: bytes, three addresses, the scalars. Locals: offset; each scalar four times; what is computed. */
+/** AdamW. Parameters: bytes, four addresses, the scalars. Locals: offset; each scalar four times; what is computed. */
 function updateBody(): number[] {
   const bytes = 0;
-  const [weightsAt, firstMomentAt, secondMomentAt] = [1, 2, 3];
+  const [gradientAt, weightsAt, firstMomentAt, secondMomentAt] = [1, 2, 3, 4];
   const firstScalar = 1 + arrayCount;
   const offset = firstScalar + scalarCount;
   const [clip, beta1, firstGain, beta2, secondGain, stepSize, secondScale, epsilon, kept] = Array.from(
@@ -168,7 +163,7 @@ function updateBody(): number[] {
     ...loop(
       [
         // g = gradient · clip
-        ...[get(offset), load(gradientAt), get(clip), multiply, set(g)].flat(),
+        ...[number(gradientAt), get(clip), multiply, set(g)].flat(),
         // m = β₁ m + (1 − β₁) g
         ...[address(firstMomentAt), number(firstMomentAt), get(beta1), multiply].flat(),
         ...[get(g), get(firstGain), multiply, add, tee(m), store()].flat(),
@@ -204,7 +199,7 @@ function moduleBytes(bytes: number): Uint8Array {
   const pages = unsigned(Math.ceil((allocatedAt + bytes) / 65536));
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, [2, ...[0x60, 1, i32, 0], ...[0x60, ...counted(parameters), 0]]),
+    ...section(1, [2, ...[0x60, 2, i32, i32, 0], ...[0x60, ...counted(parameters), 0]]),
     ...section(3, [2, 0, 1]),
     ...section(5, [1, 0, ...pages]),
     ...section(7, [3, ...name("memory"), 2, 0, ...name("addSquares"), 0, 0, ...name("update"), 0, 1]),

@@ -1,20 +1,13 @@
 /**
  * AdamW with decoupled weight decay (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the norm it is clipped by.
  *
- * Not nodes of the graph: there a dozen operators each go through all weights, and onnxruntime-node copies what comes out, weights and
- * both moments. One loop reads and writes each array once, in place (docs/performance.md has both). It computes in float32, operation
+ * Not nodes of the graph: there a dozen operators each go through all weights. One loop reads and writes each array once, in place (docs/performance.md has both). It computes in float32, operation
  * by operation as torch does: in double precision, rounded at the end, a weight whose gradient is rounding error beside epsilon goes
  * another way, and sharp students are then 7e-3 apart in their gradient norm after 50 steps instead of 4e-4 (test/torch).
  */
 
 import { inputError } from "../../util/errors.ts";
-import {
-  type AdamWKernel,
-  blockLength,
-  createAdamWKernel,
-  largestAllocation,
-  type Scalars,
-} from "./adamw-kernel.ts";
+import { type AdamWKernel, createAdamWKernel, largestAllocation, type Scalars } from "./adamw-kernel.ts";
 
 /** What an update of one step has in common for all parameters. */
 export interface AdamWStep {
@@ -30,13 +23,17 @@ export interface AdamWStep {
   clip: number;
 }
 
-/** A weight array with its moments where AdamW works on them in place; all of one length. The moments begin as zeros. */
+/** Arrays of one length where AdamW works on them in place. Gradient and moments begin as zeros. */
 export interface AdamWState {
   weights: Float32Array;
+  /** Written by the caller before every update. */
+  gradient: Float32Array;
   firstMoment: Float32Array;
   secondMoment: Float32Array;
-  /** Updates all three. */
-  update(gradient: Float32Array, step: AdamWStep): void;
+  /** Updates weights and moments. */
+  update(step: AdamWStep): void;
+  /** Sum of the squares of the gradient, in double precision. */
+  squaredNorm(): number;
 }
 
 /** Parameters share kernels up to this many bytes; a larger one has a kernel of its own. */
@@ -49,7 +46,7 @@ export function allocateAdamW(parameters: readonly { name: string; length: numbe
   for (const { name, length } of parameters) {
     if (stateBytes(length) <= largestAllocation) continue;
     throw inputError(
-      `"${name}" has ${length.toLocaleString("en")} weights; the embedded engine trains at most 357 million in one matrix`,
+      `"${name}" has ${length.toLocaleString("en")} weights; the embedded engine trains at most 268 million in one matrix`,
       { key: name },
       "train adapters only (student.lora), or use --engine torch",
     );
@@ -77,17 +74,21 @@ export function allocateAdamW(parameters: readonly { name: string; length: numbe
 }
 
 function stateBytes(length: number): number {
-  return 3 * alignment * Math.ceil((4 * length) / alignment);
+  return 4 * alignment * Math.ceil((4 * length) / alignment);
 }
 
 function stateAt(kernel: AdamWKernel, at: number, length: number): AdamWState {
-  const third = stateBytes(length) / 3;
-  const [weightsAt, firstMomentAt, secondMomentAt] = [at, at + third, at + 2 * third] as const;
+  const bytes = stateBytes(length) / 4;
+  const addresses = [at, at + bytes, at + 2 * bytes, at + 3 * bytes] as const;
+  const [gradient, weights, firstMoment, secondMoment] = addresses.map((one) =>
+    kernel.array(one, length),
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
   return {
-    weights: kernel.array(weightsAt, length),
-    firstMoment: kernel.array(firstMomentAt, length),
-    secondMoment: kernel.array(secondMomentAt, length),
-    update(gradient, { beta1, beta2, epsilon, learningRate, weightDecay, step, clip }) {
+    weights,
+    gradient,
+    firstMoment,
+    secondMoment,
+    update({ beta1, beta2, epsilon, learningRate, weightDecay, step, clip }) {
       const stepSize = learningRate / (1 - beta1 ** step);
       const secondScale = 1 / Math.sqrt(1 - beta2 ** step);
       const kept = 1 - learningRate * weightDecay;
@@ -96,35 +97,22 @@ function stateAt(kernel: AdamWKernel, at: number, length: number): AdamWState {
         ...([clip, beta1, firstGain, beta2, secondGain] as const),
         ...([stepSize, secondScale, epsilon, kept] as const),
       ];
-      for (let start = 0; start < length; start += blockLength) {
-        const block = gradient.subarray(start, start + blockLength);
-        kernel.gradient.set(block);
-        const byte = 4 * start;
-        kernel.update(block.length, weightsAt + byte, firstMomentAt + byte, secondMomentAt + byte, scalars);
-      }
+      if (length > 0) kernel.update(length, ...addresses, scalars);
+    },
+    squaredNorm() {
+      kernel.sums.fill(0);
+      // The numbers up to the next multiple of four are zeros.
+      if (length > 0) kernel.addSquares(length, at);
+      const [a, b, c, d] = kernel.sums as unknown as [number, number, number, number];
+      return a + b + (c + d);
     },
   };
 }
 
-/** For norms; it holds no state between calls. */
-let scratch: AdamWKernel | undefined;
-
-/** Global 2-norm of gradients, summed in double precision. */
-export function globalNorm(gradients: Iterable<Float32Array>): number {
-  scratch ??= createAdamWKernel(0);
-  const { sums } = scratch;
+/** Global 2-norm of the gradients, summed in double precision. */
+export function globalNorm(states: Iterable<AdamWState>): number {
   let total = 0;
-  for (const gradient of gradients) {
-    sums.fill(0);
-    const whole = gradient.length - (gradient.length % 4);
-    for (let start = 0; start < whole; start += blockLength) {
-      const block = gradient.subarray(start, Math.min(start + blockLength, whole));
-      scratch.gradient.set(block);
-      scratch.addSquares(block.length);
-    }
-    for (let i = whole; i < gradient.length; i++) sums[0]! += gradient[i]! * gradient[i]!;
-    total += sums[0]! + sums[1]! + (sums[2]! + sums[3]!);
-  }
+  for (const state of states) total += state.squaredNorm();
   return Math.sqrt(total);
 }
 

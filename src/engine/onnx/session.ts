@@ -14,7 +14,11 @@ export function resolveThreads(threads: number): number {
 }
 
 export async function createSession(graph: Graph, name: string, threads: number): Promise<Session> {
-  return await ort.InferenceSession.create(serializeGraph(graph, name), {
+  return await ort.InferenceSession.create(serializeGraph(graph, name), sessionOptions(threads));
+}
+
+export function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
+  return {
     intraOpNumThreads: resolveThreads(threads),
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -23,7 +27,7 @@ export async function createSession(graph: Graph, name: string, threads: number)
     // A planned block per input shape lies beside what the first run of that shape took: half as much memory again, for no speed.
     enableMemPattern: false,
     logSeverityLevel: 3,
-  });
+  };
 }
 
 /** Runs a session; results named in `into` are written to the given tensors' memory. */

@@ -15,9 +15,9 @@ export const processBytes = 80e6;
 
 /**
  * Resident bytes per byte of results alive: what an allocator holds beyond that, and kernels' own buffers. Measured with
- * onnxruntime-node 1.30 on students of 4 M to 124 M parameters (`npm run bench -- memory`): 1.65 to 1.9.
+ * onnxruntime-node 1.30 on students of 4 M to 124 M parameters (`npm run bench -- memory`): 1.16 to 1.48.
  */
-const residentPerAlive = 1.75;
+const residentPerAlive = 1.4;
 
 export interface TrainingMemory {
   /** Weights, and AdamW's two moments of those that are trained. */
@@ -31,7 +31,7 @@ export interface TrainingMemory {
 }
 
 /** Copies of the weights that decoding holds, as constants and packed for products. Measured as above: 3 to 4. */
-const decodingCopies = 3;
+const decodingCopies = 3.5;
 
 /**
  * @param steps the micro-batches of each optimizer step
@@ -47,7 +47,7 @@ export function trainingMemory(
     4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
   const alive = largestRun(gradientGraph(student), family, steps.flat());
   const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
-  // onnxruntime-node's copy of the gradients; where passes are summed, the sums stand beside the next pass.
+  // Where passes are summed, the sums stand beside the next pass.
   const gradients = bytesOf(trainable) * (steps.some((step) => step.length > 1) ? 2 : 1);
   const workingBytes = gradients + residentPerAlive * alive;
   const decodingBytes = decodes ? decodingCopies * bytesOf(family.parameterShapes.keys()) : 0;

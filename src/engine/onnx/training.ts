@@ -1,12 +1,14 @@
 /** Training on the embedded engine: forward and backward as one ONNX graph, AdamW in place on what it gives. */
 
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
+import { collectGarbage } from "../../util/garbage.ts";
 import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
 import { type AdamWState, addInto, allocateAdamW, clipFactor, globalNorm } from "./adamw.ts";
 import type { SequenceBatch } from "./batch.ts";
 import { batchSequences } from "./forward.ts";
+import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
-import { createSession, run, type Session, Tensor } from "./session.ts";
+import { Tensor } from "./session.ts";
 import { gradientGraph } from "./training-graph.ts";
 
 /** Gradients by parameter name. */
@@ -22,7 +24,9 @@ export class Trainer {
   private readonly options: OptimizerOptions;
   private readonly threads: number;
   private readonly states = new Map<string, AdamWState>();
-  private session: Session | undefined;
+  private session: InPlaceSession | undefined;
+  /** Where the gradients of a second micro-batch go before they are added to the first one's. */
+  private further: Gradients | undefined;
 
   /** Moves the store's trainable weights to where AdamW works on them. */
   constructor(family: StudentFamily, store: ParameterStore, options: OptimizerOptions, threads: number) {
@@ -40,6 +44,8 @@ export class Trainer {
       this.secondMoments.set(name, float32Tensor(state.secondMoment, weights.dims));
       this.states.set(name, state);
     });
+    // The arrays that the weights were in before.
+    collectGarbage();
   }
 
   async train(
@@ -54,55 +60,64 @@ export class Trainer {
       tokens: 0,
       paddedTokens: 0,
     };
-    let sums: Gradients | undefined;
+    const sums = mapValues(this.states, ({ gradient }) => gradient);
     let first = 0;
     for (const batch of microBatches) {
       const dense = batchSequences(this.family, batch);
-      const { gradients, tokenLosses } = await this.differentiate(dense, batch);
+      if (first > 0) this.further ??= this.newGradients();
+      const gradients = first > 0 ? this.further! : sums;
+      const tokenLosses = await this.differentiate(dense, batch, gradients);
       reportBatch(report, batch, first, dense, tokenLosses);
-      if (sums === undefined) sums = gradients;
-      else for (const [name, values] of gradients) addInto(sums.get(name)!, values);
+      if (gradients !== sums) for (const [name, values] of gradients) addInto(sums.get(name)!, values);
       first += batch.length;
     }
     // Only now: a batch that was refused above is not a step.
-    this.update(sums!, learningRate, report);
+    this.update(learningRate, report);
     return report;
   }
 
   /** Gradient of every trainable parameter for one batch, without an update: see InspectableStudent. */
   async gradients(batch: readonly WeightedSequence[], factors?: readonly Float32Array[]): Promise<Gradients> {
-    return (await this.differentiate(batchSequences(this.family, batch), batch, factors)).gradients;
+    const gradients = this.newGradients();
+    await this.differentiate(batchSequences(this.family, batch), batch, gradients, factors);
+    return gradients;
   }
 
   async close(): Promise<void> {
-    await this.session?.release();
+    await this.session?.session.release();
     this.session = undefined;
   }
 
+  private newGradients(): Gradients {
+    return mapValues(this.states, ({ gradient }) => new Float32Array(gradient.length));
+  }
+
+  /** Writes the batch's gradients into the given arrays. @returns the supervised tokens' losses */
   private async differentiate(
     dense: SequenceBatch,
     batch: readonly WeightedSequence[],
+    gradients: Gradients,
     factors?: readonly Float32Array[],
-  ): Promise<{ gradients: Gradients; tokenLosses: Float32Array }> {
+  ): Promise<Float32Array> {
     const { family, store, threads } = this;
-    this.session ??= await createSession(
+    this.session ??= await createInPlaceSession(
       gradientGraph({ family, trainable: store.trainable }),
       "train",
       threads,
     );
-    const fetches: Record<string, null> = { tokenLosses: null };
-    for (const name of store.trainable) fetches[`gradient.${name}`] = null;
+    const tokenLosses = new Float32Array(dense.offsets.at(-1)!);
+    const into: Record<string, Tensor> = { tokenLosses: float32Tensor(tokenLosses, [tokenLosses.length]) };
+    for (const [name, values] of gradients) {
+      into[`gradient.${name}`] = float32Tensor(values, store.weights.get(name)!.dims);
+    }
     const feeds = { ...Object.fromEntries(store.weights), ...weightedFeeds(dense, batch, factors) };
-    const results = await run(this.session, feeds, fetches);
-    return {
-      gradients: new Map(store.trainable.map((name) => [name, dataOf(results[`gradient.${name}`]!)])),
-      tokenLosses: dataOf(results.tokenLosses!),
-    };
+    await runInto(this.session, feeds, into);
+    return tokenLosses;
   }
 
-  private update(gradients: Gradients, learningRate: number, report: StepReport): void {
+  private update(learningRate: number, report: StepReport): void {
     const { weightDecay, maxGradientNorm, ...betas } = this.options;
-    report.gradientNorm = globalNorm(gradients.values());
+    report.gradientNorm = globalNorm(this.states.values());
     this.step += 1;
     const common = {
       ...betas,
@@ -110,12 +125,16 @@ export class Trainer {
       step: this.step,
       clip: clipFactor(report.gradientNorm, maxGradientNorm),
     };
-    for (const [name, gradient] of gradients) {
+    for (const [name, state] of this.states) {
       const decay = this.family.decays(name) ? weightDecay : 0;
-      this.states.get(name)!.update(gradient, { ...common, weightDecay: decay });
+      state.update({ ...common, weightDecay: decay });
     }
     this.store.version += 1;
   }
+}
+
+function mapValues<T, R>(map: ReadonlyMap<string, T>, to: (value: T) => R): Map<string, R> {
+  return new Map([...map].map(([name, value]) => [name, to(value)]));
 }
 
 function reportBatch(
