@@ -38,8 +38,12 @@ export async function benchProfile(options: {
         const session = await profiled(folder, () => trainer.train([batches[0]!], 1e-4));
         for (let i = 1; i < steps; i++) await trainer.train([batches[i]!], 1e-4);
         session.endProfiling();
-        const [file] = await readdir(folder);
-        const events = JSON.parse(await readFile(join(folder, file!), "utf8")) as TraceEvent[];
+        // Beside the training there may be the tiny session that tries out in-place results.
+        const traces = await Promise.all(
+          (await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")),
+        );
+        const longest = traces.reduce((a, b) => (b.length > a.length ? b : a));
+        const events = JSON.parse(longest) as TraceEvent[];
         console.log(`\n${shape.name} ${kind}, ${threads} threads: fastest of ${steps} steps`);
         printOperators(events);
       } finally {

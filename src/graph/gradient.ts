@@ -4,16 +4,19 @@ import { add } from "./operators/elementwise.ts";
 
 /**
  * Gradients of a scalar `loss` with respect to each value of `wrt`.
+ * @param stops values that count as given: nothing flows on to what they are made of
  * @returns one gradient per value, of the value's shape
  * @throws Error if the loss does not depend on a value, or if an operation on the way has no derivative
  */
-export function gradient(loss: Value, wrt: readonly Value[]): Value[] {
+export function gradient(loss: Value, wrt: readonly Value[], stops: ReadonlySet<Value> = new Set()): Value[] {
   const graph = loss.graph;
   if (loss.shape.length !== 0) throw new Error(`the loss must be a scalar, ${loss.name} is not`);
   const wanted = new Set<Value>(wrt);
   // An operation takes part if it leads from a wanted value to the loss.
   const reaches = new Set<Value>(wanted);
-  const operations = graph.operations.filter((operation) => !operation.sealed);
+  const operations = graph.operations.filter(
+    ({ sealed, outputs }) => !sealed && !outputs.some((output) => stops.has(output)),
+  );
   for (const operation of operations) {
     if (operation.inputs.some((input) => input !== undefined && reaches.has(input))) {
       for (const output of operation.outputs) reaches.add(output);

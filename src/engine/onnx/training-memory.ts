@@ -45,7 +45,7 @@ export function trainingMemory(
   const { family, trainable } = student;
   const bytesOf = (names: Iterable<string>): number =>
     4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
-  const alive = largestRun(gradientGraph(student), family, steps.flat());
+  const alive = largestRun(gradientGraph(student).graph, family, steps.flat());
   const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
   // Where passes are summed, the sums stand beside the next pass.
   const gradients = bytesOf(trainable) * (steps.some((step) => step.length > 1) ? 2 : 1);

@@ -9,7 +9,7 @@ import { batchSequences } from "./forward.ts";
 import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { Tensor } from "./session.ts";
-import { gradientGraph } from "./training-graph.ts";
+import { type GradientGraph, gradientGraph } from "./training-graph.ts";
 
 /** Gradients by parameter name. */
 type Gradients = Map<string, Float32Array>;
@@ -25,6 +25,7 @@ export class Trainer {
   private readonly threads: number;
   private readonly states = new Map<string, AdamWState>();
   private session: InPlaceSession | undefined;
+  private plan: GradientGraph | undefined;
   /** Where the gradients of a second micro-batch go before they are added to the first one's. */
   private further: Gradients | undefined;
 
@@ -100,18 +101,25 @@ export class Trainer {
     factors?: readonly Float32Array[],
   ): Promise<Float32Array> {
     const { family, store, threads } = this;
-    this.session ??= await createInPlaceSession(
-      gradientGraph({ family, trainable: store.trainable }),
-      "train",
-      threads,
-    );
+    this.plan ??= gradientGraph({ family, trainable: store.trainable });
+    const { graph, dense: whole, lookups } = this.plan;
+    this.session ??= await createInPlaceSession(graph, "train", threads);
     const tokenLosses = new Float32Array(dense.offsets.at(-1)!);
     const into: Record<string, Tensor> = { tokenLosses: float32Tensor(tokenLosses, [tokenLosses.length]) };
-    for (const [name, values] of gradients) {
-      into[`gradient.${name}`] = float32Tensor(values, store.weights.get(name)!.dims);
+    for (const name of whole) {
+      into[`gradient.${name}`] = float32Tensor(gradients.get(name)!, store.weights.get(name)!.dims);
     }
     const feeds = { ...Object.fromEntries(store.weights), ...weightedFeeds(dense, batch, factors) };
+    const rows = lookups.map(({ table, indices, rows: name }) => {
+      const picked = feeds[indices]!;
+      const width = store.weights.get(table)!.dims[1]!;
+      const values = new Float32Array(picked.size * width);
+      into[name] = float32Tensor(values, [...picked.dims, width]);
+      return { table, picked: picked.data as Int32Array, values };
+    });
     await runInto(this.session, feeds, into);
+    for (const { table } of lookups) if (!whole.includes(table)) gradients.get(table)!.fill(0);
+    for (const { table, picked, values } of rows) addRowsInto(gradients.get(table)!, picked, values);
     return tokenLosses;
   }
 
@@ -130,6 +138,15 @@ export class Trainer {
       state.update({ ...common, weightDecay: decay });
     }
     this.store.version += 1;
+  }
+}
+
+/** Adds rows [indices, width] to those rows of a table, in place and in their order. */
+function addRowsInto(table: Float32Array, indices: Int32Array, rows: Float32Array): void {
+  const width = rows.length / indices.length;
+  for (let row = 0; row < indices.length; row++) {
+    const [to, from] = [indices[row]! * width, row * width];
+    for (let i = 0; i < width; i++) table[to + i]! += rows[from + i]!;
   }
 }
 
