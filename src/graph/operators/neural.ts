@@ -2,10 +2,13 @@
 import type { Value } from "../graph.ts";
 import { add, exponential, maximum, multiply, negate, sigmoid, subtract, sumToShape } from "./elementwise.ts";
 import { addAtColumns, gatherColumns, reshape } from "./layout.ts";
-import { matmul } from "./matmul.ts";
+import { linear, matmul } from "./matmul.ts";
 import { reduceMaxLast, reduceMean, reduceSum, unsqueeze } from "./reduce.ts";
 
-/** LayerNorm over the last axis: x [n, width], scale and bias [width] (Ba et al. 2016). */
+/**
+ * LayerNorm over the last axis: x [n, width], scale and bias [width] (Ba et al. 2016). The derivative is arranged for few passes over
+ * [n, width]: with c = x − mean and r = g / deviation it is r · scale − c · mean(r c scale) / deviation² − mean(r scale).
+ */
 export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number): Value {
   const statistics = [...x.shape.slice(0, -1), 1];
   const outputs = x.graph.apply(
@@ -21,14 +24,17 @@ export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number):
       derivative: ([gradient]) => {
         const g = gradient!;
         const [, mean, inverseDeviation] = outputs as [Value, Value, Value];
-        const normalized = multiply(subtract(x, mean), inverseDeviation);
-        const scaled = multiply(g, scale);
-        const projected = multiply(normalized, reduceMean(multiply(scaled, normalized), -1, true));
-        const centred = subtract(subtract(scaled, reduceMean(scaled, -1, true)), projected);
+        const centred = subtract(x, mean);
+        const relative = multiply(g, inverseDeviation);
+        const products = multiply(relative, centred);
+        const slope = multiply(weightedMean(products, scale), multiply(inverseDeviation, inverseDeviation));
         const lead = g.shape.slice(0, -1).map((_, i) => i);
         return [
-          multiply(centred, inverseDeviation),
-          reduceSum(multiply(g, normalized), lead),
+          subtract(
+            subtract(multiply(relative, scale), multiply(centred, slope)),
+            weightedMean(relative, scale),
+          ),
+          reduceSum(products, lead),
           reduceSum(g, lead),
         ];
       },
@@ -51,15 +57,22 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
       derivative: ([gradient]) => {
         const g = gradient!;
         const inverse = outputs[1]!;
-        const normalized = multiply(x, inverse);
-        const scaled = multiply(g, scale);
-        const projected = multiply(normalized, reduceMean(multiply(scaled, normalized), -1, true));
+        const relative = multiply(g, inverse);
+        const products = multiply(relative, x);
+        const slope = multiply(weightedMean(products, scale), multiply(inverse, inverse));
         const lead = g.shape.slice(0, -1).map((_, i) => i);
-        return [multiply(subtract(scaled, projected), inverse), reduceSum(multiply(g, normalized), lead)];
+        return [subtract(multiply(relative, scale), multiply(x, slope)), reduceSum(products, lead)];
       },
     },
   );
   return outputs[0]!;
+}
+
+/** Mean over each row of x [n, width] times `weights` [width]: [n, 1]. For a matrix a product: x is read and nothing as large is written. */
+function weightedMean(x: Value, weights: Value): Value {
+  if (x.shape.length !== 2) return reduceMean(multiply(x, weights), -1, true);
+  const width = weights.shape[0] as number;
+  return linear(x, reshape(multiply(weights, 1 / width), [width, 1], [width, 1]));
 }
 
 /** SiLU: x σ(x), also called swish (Elfwing et al. 2017). */
