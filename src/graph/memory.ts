@@ -14,7 +14,7 @@ const bytesPerElement: Record<DataType, number> = { float32: 4, int32: 4, int64:
 /** The result is another view of input 0. */
 const views = new Set(["Reshape", "Unsqueeze", "Squeeze", "Identity"]);
 /** onnxruntime writes the result over an input of the same size that nobody reads afterwards. */
-const inPlace = new Set(["Add", "Sub", "Mul", "Div", "Exp", "Neg", "Sqrt", "Sigmoid", "Relu"]);
+const inPlace = new Set(["Add", "Sub", "Mul", "Div", "Exp", "Neg", "Sqrt", "Sigmoid", "HardSigmoid", "Relu"]);
 
 /** Largest number of bytes of results alive at once. @throws RangeError for a dimension without a size */
 export function peakResultBytes(graph: Graph, sizes: DimensionSizes): number {

@@ -290,6 +290,11 @@ const differentiable: Record<string, Record<string, Cases>> = {
   matmul: {
     linear: [
       ...products([], (a, b, transposes) => matmul.linear(a, b, undefined, transposes)),
+      ...products([], (a, b, transposes) => matmul.linear(a, b, undefined, { ...transposes, scale: -1.7 })),
+      {
+        inputs: [[2, 3], [3, 4], [4]],
+        build: ([a, b, bias]) => matmul.linear(a!, b!, bias, { scale: 0.3, biasScale: 2.5 }),
+      },
       { inputs: [[2, 3], [3, 4], [4]], build: ([a, b, bias]) => matmul.linear(a!, b!, bias) },
       {
         inputs: [["n", 3], [3, 4], [4]],
@@ -355,6 +360,16 @@ const differentiable: Record<string, Record<string, Cases>> = {
     geluTanh: [
       ...unary(neural.geluTanh),
       { inputs: [[9]], range: [-4, 4], build: ([x]) => neural.geluTanh(x!) },
+    ],
+    // In the range that its scale is for.
+    scaledGeluTanh: [
+      { inputs: [[9]], range: [-200, 200], build: ([x]) => neural.scaledGeluTanh(x!) },
+      {
+        inputs: [["n", "m"]],
+        range: [-64, 64],
+        sizes: symbolic,
+        build: ([x]) => neural.scaledGeluTanh(x!),
+      },
     ],
     // Away from the corner at 0, where the derivative jumps.
     relu: [

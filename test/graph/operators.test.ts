@@ -25,9 +25,11 @@ import { linear, matmul } from "../../src/graph/operators/matmul.ts";
 import {
   attention,
   crossEntropy,
+  geluScale,
   geluTanh,
   layerNorm,
   logSoftmax,
+  scaledGeluTanh,
   softmax,
 } from "../../src/graph/operators/neural.ts";
 import { argmaxLast, reduceMean, reduceSum, unsqueeze } from "../../src/graph/operators/reduce.ts";
@@ -184,6 +186,25 @@ describe("values", () => {
     const gelu = (value: number) =>
       0.5 * value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)));
     expectClose(await evaluate(x, (v) => geluTanh(v.x!)), Array.from(data, gelu));
+  });
+
+  test("scaledGeluTanh and its derivative are those of geluTanh, from 0 to far beyond where it clips", async () => {
+    const values = [0, 1e-30, 1e-4, 0.7, 1, 3, 5.5, 8, 12, 16.9, 17.1, 30, 1e3, 1e9];
+    const x = Float32Array.from(values.flatMap((value) => [value, -value]));
+    const of = async (form: (x: Value) => Value, factor: number) => {
+      const inputs = {
+        x: floats(
+          [x.length],
+          x.map((value) => factor * value),
+        ),
+      };
+      const y = await evaluate(inputs, (v) => form(v.x!));
+      const slope = await evaluate(inputs, (v) => gradient(reduceSum(form(v.x!)), [v.x!])[0]!);
+      return { y: Array.from(y, (value) => value / factor), slope: [...slope] };
+    };
+    const [plain, scaled] = [await of(geluTanh, 1), await of(scaledGeluTanh, geluScale)];
+    expectClose(scaled.y, plain.y);
+    expectClose(scaled.slope, plain.slope);
   });
 
   test("columns: gathered, selected and added to; the first of equals is the arg-max; casts and comparisons", async () => {

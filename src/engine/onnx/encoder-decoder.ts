@@ -22,6 +22,8 @@ interface Building {
   graph: Graph;
   family: EncoderDecoderFamily;
   parameter: (name: string) => Value;
+  /** See ForwardContext. */
+  differentiated?: boolean;
 }
 
 /** What the decoder attends to in the encoder: keys and values per layer, [batch, heads, source, head width], and the padding. */
@@ -32,8 +34,8 @@ interface Source {
 }
 
 /** Log-likelihoods over whole sequences, with inputs as src/engine/onnx/pair-batch.ts makes them. */
-export function forwardPairs(graph: Graph, family: EncoderDecoderFamily, parameter: (name: string) => Value) {
-  const building = { graph, family, parameter };
+export function forwardPairs(building: Building) {
+  const { graph, family, parameter } = building;
   const source = readSource(building);
   const rows = graph.input("supervised", "int32", ["supervised"]);
   const targets = graph.input("targets", "int32", ["supervised"]);
@@ -87,14 +89,14 @@ export function writePairs({ graph, family, parameter }: Building): Value {
 }
 
 /** The encoder over the prompts, up to the keys and values that the decoder's layers read. */
-function readSource({ graph, family, parameter }: Building): Source {
+function readSource({ graph, family, parameter, differentiated = false }: Building): Source {
   const { shape, scoreScale } = family;
   const ids = graph.input("sourceIds", "int32", ["batch", "source"]);
   const positions = graph.input("sourcePositions", "int32", ["source"]);
   const mask = graph.input("sourceMask", "float32", ["batch", 1, 1, "source"]);
   const bias = family.positionBias({ graph, parameter }, "encoder", relativePositions(positions, positions));
   const attend = fullAttention(shape, ids, add(mask, transpose(bias, [2, 0, 1])), { scale: scoreScale });
-  const encoded = family.encode({ graph, parameter, ids, attend });
+  const encoded = family.encode({ graph, parameter, differentiated, ids, attend });
   const toHeads = headLayout(shape, ids);
   const layers = Array.from({ length: shape.layers }, (_, layer) => {
     const { key, value } = family.sourceKeys({ graph, parameter }, layer, encoded);
@@ -105,7 +107,7 @@ function readSource({ graph, family, parameter }: Building): Source {
 
 /** The decoder over whole sequences. @param onKeys sees each layer's keys and values, [tokens, heads · head width] */
 function decodeSequences(
-  { graph, family, parameter }: Building,
+  { graph, family, parameter, differentiated = false }: Building,
   source: Source,
   rows: Value,
   onKeys?: (layer: number, k: Value, v: Value) => void,
@@ -121,7 +123,7 @@ function decodeSequences(
     return attendFully(layer, q, k, v);
   };
   const attendSource = sourceAttention(family, ids, source);
-  return family.decode({ graph, parameter, ids, rows, attend, attendSource });
+  return family.decode({ graph, parameter, differentiated, ids, rows, attend, attendSource });
 }
 
 /** Attention of the decoder's tokens [batch, time] to the encoder's. */

@@ -33,16 +33,17 @@ export function batchSequences(
 /**
  * Inputs `ids`, `positions`, `mask`, `supervised`, `targets` as src/engine/onnx/batch.ts makes them, or for other layouts the files named
  * there.
+ * @param options.differentiated see ForwardContext
  * @param options.keep layout "continued": keys and values are outputs too
  */
 export function forwardSequences(
   graph: Graph,
   family: StudentFamily,
   parameter: (name: string) => Value,
-  options: { layout?: Layout; keep?: boolean } = {},
+  options: { layout?: Layout; keep?: boolean; differentiated?: boolean } = {},
 ): SequenceInputs {
-  if (isEncoderDecoder(family)) return forwardPairs(graph, family, parameter);
-  const { layout = "sequences", keep = false } = options;
+  const { layout = "sequences", keep = false, differentiated = false } = options;
+  if (isEncoderDecoder(family)) return forwardPairs({ graph, family, parameter, differentiated });
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", layout === "sequences" ? ["time"] : ["batch", "time"]);
   const maskShapes = {
@@ -58,7 +59,15 @@ export function forwardSequences(
       ? continuedAttention(family.shape, ids, earlierInputs(graph, family.shape), mask, keep)
       : fullAttention(family.shape, ids, mask);
   // The end of the last block, head and softmax see supervised positions only: CWT supervises one chunk of a long sequence.
-  const hidden = family.hidden({ graph, parameter, ids, positions, rows: supervised, attend });
+  const hidden = family.hidden({
+    graph,
+    parameter,
+    differentiated,
+    ids,
+    positions,
+    rows: supervised,
+    attend,
+  });
   return { targets, logits: family.logits({ parameter }, hidden) };
 }
 

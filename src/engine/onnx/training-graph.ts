@@ -40,7 +40,9 @@ export interface GradientGraph {
 export function gradientGraph({ family, trainable }: TrainedStudent): GradientGraph {
   const graph = new Graph();
   const parameters = parameterInputs(graph, family);
-  const { logits, targets } = forwardSequences(graph, family, (name) => parameters.get(name)!);
+  const { logits, targets } = forwardSequences(graph, family, (name) => parameters.get(name)!, {
+    differentiated: true,
+  });
   const tokenWeights = graph.input("tokenWeights", "float32", ["supervised"]);
   const tokenLosses = crossEntropy(logits, targets);
   graph.output(tokenLosses, "tokenLosses");

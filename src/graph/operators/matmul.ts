@@ -2,6 +2,7 @@
 import type { Value } from "../graph.ts";
 import type { Dimension } from "../shape.ts";
 import { formatShape } from "../shape.ts";
+import { multiply } from "./elementwise.ts";
 import { reduceSum } from "./reduce.ts";
 
 interface Transposes {
@@ -28,9 +29,14 @@ function productShape(
   return [...a.shape.slice(0, -2), aRows, bColumns];
 }
 
-/** `op(a) · op(b) + bias` for matrices: a [n, k], b [k, m], bias [m]. ONNX Gemm. */
-export function linear(a: Value, b: Value, bias?: Value, transposes: Transposes = {}): Value {
-  const shape = productShape(a, b, transposes);
+/** `scale · op(a) · op(b) + biasScale · bias` for matrices: a [n, k], b [k, m], bias [m]. ONNX Gemm. */
+export function linear(
+  a: Value,
+  b: Value,
+  bias?: Value,
+  options: Transposes & { scale?: number; biasScale?: number } = {},
+): Value {
+  const shape = productShape(a, b, options);
   if (shape.length !== 2) throw new RangeError("linear takes matrices; use matmul for stacks of matrices");
   // Gemm would broadcast other biases; their derivative is not here.
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== shape[1])) {
@@ -38,22 +44,25 @@ export function linear(a: Value, b: Value, bias?: Value, transposes: Transposes 
       `a bias of ${formatShape(bias.shape)} does not fit a product of ${formatShape(shape)}`,
     );
   }
-  const { transposeA = false, transposeB = false } = transposes;
+  const { transposeA = false, transposeB = false, scale = 1, biasScale = 1 } = options;
+  const transposes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
   return a.graph.apply(
     "Gemm",
     bias === undefined ? [a, b] : [a, b, bias],
-    { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 },
+    { ...transposes, alpha: { float: scale }, beta: { float: biasScale } },
     [{ dtype: a.dtype, shape }],
     {
       derivative: ([gradient]) => {
         const g = gradient!;
         const forA = transposeA
-          ? linear(b, g, undefined, { transposeA: transposeB, transposeB: true })
-          : linear(g, b, undefined, { transposeB: !transposeB });
+          ? linear(b, g, undefined, { transposeA: transposeB, transposeB: true, scale })
+          : linear(g, b, undefined, { transposeB: !transposeB, scale });
         const forB = transposeB
-          ? linear(g, a, undefined, { transposeA: true, transposeB: transposeA })
-          : linear(a, g, undefined, { transposeA: !transposeA });
-        return bias === undefined ? [forA, forB] : [forA, forB, reduceSum(g, [0])];
+          ? linear(g, a, undefined, { transposeA: true, transposeB: transposeA, scale })
+          : linear(a, g, undefined, { transposeA: !transposeA, scale });
+        if (bias === undefined) return [forA, forB];
+        const sums = reduceSum(g, [0]);
+        return [forA, forB, biasScale === 1 ? sums : multiply(sums, biasScale)];
       },
     },
   )[0]!;

@@ -154,6 +154,42 @@ export function geluTanh(x: Value): Value {
   return output!;
 }
 
+/** What `scaledGeluTanh` has its argument and its result times. A power of two, so nothing is rounded. */
+export const geluScale = 64;
+
+/**
+ * 64 · gelu(x / 64), with GELU in its tanh form: for graphs that are differentiated. It keeps σ from the forward pass, and with both sides
+ * scaled HardSigmoid, which is clip(αv + β, 0, 1), takes two passes over memory at once. Clipping changes nothing: it begins at
+ * |x / 64| = 17, where σ is 0 or 1. Five passes forward and seven backward, where `geluTanh` has what three take and twelve.
+ */
+export function scaledGeluTanh(x: Value): Value {
+  const c = 2 * Math.sqrt(2 / Math.PI);
+  const cubic = (c * 0.044715) / geluScale ** 3;
+  const linearPart = c / geluScale;
+  let gate: Value | undefined;
+  const output: Value = x.graph.composite(
+    [x],
+    () => {
+      // As in `geluTanh`: y = x σ(z).
+      gate = sigmoid(multiply(x, hardSigmoid(multiply(x, x), cubic, linearPart)));
+      return multiply(x, gate);
+    },
+    (gradient) => {
+      // y' = σ + y (1 − σ) z'
+      const slope = hardSigmoid(multiply(x, x), 3 * cubic, linearPart);
+      const rest = multiply(multiply(output, slope), hardSigmoid(gate!, -1, 1));
+      return [multiply(gradient, add(rest, gate!))];
+    },
+  );
+  return output;
+}
+
+/** min(1, max(0, αx + β)). No derivative of its own. */
+function hardSigmoid(x: Value, alpha: number, beta: number): Value {
+  const attributes = { alpha: { float: alpha }, beta: { float: beta } };
+  return x.graph.apply("HardSigmoid", [x], attributes, [{ dtype: x.dtype, shape: x.shape }])[0]!;
+}
+
 /** Softmax over the last axis. */
 export function softmax(x: Value): Value {
   const [output] = x.graph.apply("Softmax", [x], { axis: -1 }, [{ dtype: x.dtype, shape: x.shape }], {

@@ -31,6 +31,8 @@ export interface ForwardContext {
   adapter?(module: string): LowRankAdapter | undefined;
   /** The rows of a token table that are trained apart from it, by the table's parameter name. */
   trainedRows?(table: string): TrainedRows | undefined;
+  /** The graph will be differentiated: what is quicker backward may cost something forward. Default: it is not. */
+  differentiated?: boolean;
   /** Token ids, int32 [batch, time]. */
   ids: Value;
   /** Position of each token, int32 [time] (the same for each row) or [batch, time]. */
@@ -49,7 +51,10 @@ export interface ForwardContext {
 }
 
 /** What layers read parameters through. */
-export type ParameterContext = Pick<ForwardContext, "parameter" | "adapter" | "trainedRows">;
+export type ParameterContext = Pick<
+  ForwardContext,
+  "parameter" | "adapter" | "trainedRows" | "differentiated"
+>;
 
 /** Sizes the engine needs to lay out attention and caches. */
 export interface FamilyShape {

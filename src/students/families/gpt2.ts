@@ -1,10 +1,12 @@
 /** GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks, GELU, head tied to the token embedding. */
 import type { Value } from "../../graph/graph.ts";
 import { add } from "../../graph/operators/elementwise.ts";
-import { gather, reshape, split } from "../../graph/operators/layout.ts";
-import { geluTanh, layerNorm } from "../../graph/operators/neural.ts";
+import { gather, reshape } from "../../graph/operators/layout.ts";
+import { layerNorm } from "../../graph/operators/neural.ts";
 import { type Gpt2Config, gpt2ParameterShapes } from "../gpt2-config.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { geluOf } from "./gelu.ts";
+import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -14,8 +16,14 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
   const epsilon = config.layer_norm_epsilon;
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     layerNorm(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`), epsilon);
-  const projected = (context: ForwardContext, x: Value, name: string): Value =>
-    linearLayer(context, x, name, { layout: "in-out", bias: true });
+  const options = { layout: "in-out", bias: true } as const;
+  const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
+    const [into, out] = [`${name}.c_fc`, `${name}.c_proj`] as const;
+    const { scale, apply } = geluOf(context);
+    const widths = innerWidths(context, config.n_inner ?? 4 * width, [into, out]);
+    const inner = splitOutputs(context, x, into, widths, { ...options, scale, biasScale: scale });
+    return joinInputs(context, inner.map(apply), out, { ...options, scale: 1 / scale });
+  };
 
   return {
     name: "gpt2",
@@ -40,18 +48,16 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
       let x = reshape(add(tokens, positions), [-1, width], ["tokens", width]);
       for (let layer = 0; layer < config.n_layer; layer++) {
         const block = `transformer.h.${layer}`;
-        const qkv = projected(context, normalized(context, x, `${block}.ln_1`), `${block}.attn.c_attn`);
-        const [q, k, v] = split(qkv, [width, width, width], -1) as [Value, Value, Value];
+        const read = normalized(context, x, `${block}.ln_1`);
+        const parts = splitOutputs(context, read, `${block}.attn.c_attn`, [width, width, width], options);
+        const [q, k, v] = parts as [Value, Value, Value];
         let attended = context.attend(layer, q, k, v);
         if (context.rows !== undefined && layer === config.n_layer - 1) {
           attended = gather(attended, context.rows, { unique: true });
           x = gather(x, context.rows, { unique: true });
         }
-        x = add(x, projected(context, attended, `${block}.attn.c_proj`));
-        const inner = geluTanh(
-          projected(context, normalized(context, x, `${block}.ln_2`), `${block}.mlp.c_fc`),
-        );
-        x = add(x, projected(context, inner, `${block}.mlp.c_proj`));
+        x = add(x, linearLayer(context, attended, `${block}.attn.c_proj`, options));
+        x = add(x, feedForward(context, normalized(context, x, `${block}.ln_2`), `${block}.mlp`));
       }
       return normalized(context, x, "transformer.ln_f");
     },

@@ -27,24 +27,33 @@ export function linearLayers(
   return { layout, modules: names.map(([name]) => name.replace(/\.weight$/, "")) };
 }
 
+export interface LinearLayerOptions {
+  layout: WeightLayout;
+  bias: boolean;
+  /** What the product is multiplied by. */
+  scale?: number;
+  /** What the bias is multiplied by. */
+  biasScale?: number;
+}
+
 /**
- * x W + bias, plus the adapter's scale · (x Aᵀ) Bᵀ.
+ * scale · x W + biasScale · bias, plus the adapter's scale · (x Aᵀ) Bᵀ.
  * @param x [tokens, inputs] @returns [tokens, outputs]
  */
 export function linearLayer(
   context: ParameterContext,
   x: Value,
   module: string,
-  { layout, bias }: { layout: WeightLayout; bias: boolean },
+  { layout, bias, scale = 1, biasScale = 1 }: LinearLayerOptions,
 ): Value {
   const y = linear(
     x,
     context.parameter(`${module}.weight`),
     bias ? context.parameter(`${module}.bias`) : undefined,
-    { transposeB: layout === "out-in" },
+    { transposeB: layout === "out-in", scale, biasScale },
   );
   const adapter = context.adapter?.(module);
   if (adapter === undefined) return y;
   const narrow = linear(x, adapter.a, undefined, { transposeB: true });
-  return add(y, matmul(narrow, adapter.b, { transposeB: true, scale: adapter.scale }));
+  return add(y, matmul(narrow, adapter.b, { transposeB: true, scale: scale * adapter.scale }));
 }

@@ -9,6 +9,7 @@ import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type LlamaConfig, llamaParameterShapes } from "../llama-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -18,8 +19,21 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
   const shapes = llamaParameterShapes(config);
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
+  const optionsOf = (name: string) => ({ layout: "out-in", bias: shapes.has(`${name}.bias`) }) as const;
   const projected = (context: ForwardContext, x: Value, name: string): Value =>
-    linearLayer(context, x, name, { layout: "out-in", bias: shapes.has(`${name}.bias`) });
+    linearLayer(context, x, name, optionsOf(name));
+  const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
+    const [gate, up, down] = [`${name}.gate_proj`, `${name}.up_proj`, `${name}.down_proj`] as const;
+    const widths = innerWidths(context, config.intermediate_size, [gate, up, down]);
+    const gates = splitOutputs(context, x, gate, widths, optionsOf(gate));
+    const ups = splitOutputs(context, x, up, widths, optionsOf(up));
+    return joinInputs(
+      context,
+      gates.map((part, i) => multiply(silu(part), ups[i]!)),
+      down,
+      optionsOf(down),
+    );
+  };
 
   return {
     name: config.model_type,
@@ -53,10 +67,10 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
           x = gather(x, context.rows, { unique: true });
         }
         x = add(x, projected(context, attended, `${block}.self_attn.o_proj`));
-        const inner = normalized(context, x, `${block}.post_attention_layernorm`);
-        const gate = silu(projected(context, inner, `${block}.mlp.gate_proj`));
-        const up = projected(context, inner, `${block}.mlp.up_proj`);
-        x = add(x, projected(context, multiply(gate, up), `${block}.mlp.down_proj`));
+        x = add(
+          x,
+          feedForward(context, normalized(context, x, `${block}.post_attention_layernorm`), `${block}.mlp`),
+        );
       }
       return normalized(context, x, "model.norm");
     },

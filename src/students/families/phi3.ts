@@ -4,11 +4,12 @@
  */
 import type { Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/operators/elementwise.ts";
-import { gather, reshape, split } from "../../graph/operators/layout.ts";
+import { gather, reshape } from "../../graph/operators/layout.ts";
 import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type Phi3Config, phi3ParameterShapes } from "../phi3-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -20,8 +21,14 @@ export function phi3Family(config: Phi3Config): DecoderFamily {
   const shapes = phi3ParameterShapes(config);
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
-  const projected = (context: ForwardContext, x: Value, name: string): Value =>
-    linearLayer(context, x, name, { layout: "out-in", bias: false });
+  const options = { layout: "out-in", bias: false } as const;
+  const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
+    const [into, down] = [`${name}.gate_up_proj`, `${name}.down_proj`] as const;
+    const widths = innerWidths(context, inner, [into, down]);
+    const parts = splitOutputs(context, x, into, [...widths, ...widths], options);
+    const gated = widths.map((_, i) => multiply(silu(parts[i]!), parts[widths.length + i]!));
+    return joinInputs(context, gated, down, options);
+  };
 
   return {
     name: "phi3",
@@ -46,21 +53,24 @@ export function phi3Family(config: Phi3Config): DecoderFamily {
       for (let layer = 0; layer < config.num_hidden_layers; layer++) {
         const block = `model.layers.${layer}`;
         const read = normalized(context, x, `${block}.input_layernorm`);
-        const qkv = projected(context, read, `${block}.self_attn.qkv_proj`);
-        const [q, k, v] = split(qkv, [queryWidth, keyWidth, keyWidth], -1) as [Value, Value, Value];
+        const parts = splitOutputs(
+          context,
+          read,
+          `${block}.self_attn.qkv_proj`,
+          [queryWidth, keyWidth, keyWidth],
+          options,
+        );
+        const [q, k, v] = parts as [Value, Value, Value];
         let attended = context.attend(layer, turned(q, heads), turned(k, keyValueHeads), v);
         if (context.rows !== undefined && layer === config.num_hidden_layers - 1) {
           attended = gather(attended, context.rows, { unique: true });
           x = gather(x, context.rows, { unique: true });
         }
-        x = add(x, projected(context, attended, `${block}.self_attn.o_proj`));
-        const wide = projected(
-          context,
-          normalized(context, x, `${block}.post_attention_layernorm`),
-          `${block}.mlp.gate_up_proj`,
+        x = add(x, linearLayer(context, attended, `${block}.self_attn.o_proj`, options));
+        x = add(
+          x,
+          feedForward(context, normalized(context, x, `${block}.post_attention_layernorm`), `${block}.mlp`),
         );
-        const [gate, up] = split(wide, [inner, inner], -1) as [Value, Value];
-        x = add(x, projected(context, multiply(silu(gate), up), `${block}.mlp.down_proj`));
       }
       return normalized(context, x, "model.norm");
     },

@@ -5,19 +5,22 @@
 import type { Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
-import { geluTanh, relu, rmsNorm } from "../../graph/operators/neural.ts";
+import { relu, rmsNorm } from "../../graph/operators/neural.ts";
 import { relativeBias } from "../relative-positions.ts";
 import { type T5Config, t5ParameterShapes } from "../t5-config.ts";
 import type { DecodeContext, EncodeContext, EncoderDecoderFamily } from "./encoder-decoder.ts";
 import type { ParameterContext } from "./family.ts";
+import { geluOf } from "./gelu.ts";
+import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
 export function t5Family(config: T5Config): EncoderDecoderFamily {
   const { d_model: width, num_heads: heads, num_decoder_layers: decoderLayers } = config;
   const shapes = t5ParameterShapes(config);
+  const options = { layout: "out-in", bias: false } as const;
   const projected = (context: ParameterContext, x: Value, name: string): Value =>
-    linearLayer(context, x, name, { layout: "out-in", bias: false });
+    linearLayer(context, x, name, options);
   const normalized = (context: ParameterContext, x: Value, name: string): Value =>
     rmsNorm(x, context.parameter(`${name}.weight`), config.layer_norm_epsilon);
 
@@ -37,17 +40,30 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
     return context.attend(layer, q, k, v);
   };
 
+  const plain = (context: ParameterContext, x: Value, name: string): Value => {
+    const [into, out] = [`${name}.wi`, `${name}.wo`] as const;
+    const widths = innerWidths(context, config.d_ff, [into, out]);
+    const inner = splitOutputs(context, x, into, widths, options);
+    return joinInputs(context, inner.map(relu), out, options);
+  };
+
+  const gated = (context: ParameterContext, x: Value, name: string): Value => {
+    const [gate, up, out] = [`${name}.wi_0`, `${name}.wi_1`, `${name}.wo`] as const;
+    const { scale, apply } = geluOf(context);
+    const widths = innerWidths(context, config.d_ff, [gate, up, out]);
+    const gates = splitOutputs(context, x, gate, widths, { ...options, scale });
+    const ups = splitOutputs(context, x, up, widths, options);
+    const inner = gates.map((part, i) => multiply(apply(part), ups[i]!));
+    return joinInputs(context, inner, out, { ...options, scale: 1 / scale });
+  };
+
   const feedForward = (context: ParameterContext, x: Value, sublayer: string): Value => {
     const read = normalized(context, x, `${sublayer}.layer_norm`);
     const name = `${sublayer}.DenseReluDense`;
-    const inner =
-      config.feed_forward_proj === "relu"
-        ? relu(projected(context, read, `${name}.wi`))
-        : multiply(
-            geluTanh(projected(context, read, `${name}.wi_0`)),
-            projected(context, read, `${name}.wi_1`),
-          );
-    return add(x, projected(context, inner, `${name}.wo`));
+    return add(
+      x,
+      config.feed_forward_proj === "relu" ? plain(context, read, name) : gated(context, read, name),
+    );
   };
 
   return {
