@@ -5,6 +5,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { itemLength } from "../src/method/items/batches.ts";
 import { findFamily } from "../src/students/families/index.ts";
 import { writeModelFolder } from "../src/students/model-folder.ts";
@@ -22,6 +23,8 @@ export interface TrainStepOptions {
 }
 
 const batchCount = 8;
+/** Milliseconds between turns. Both sides' threads wait in loops for a while after a step, and would take the other side's cores. */
+const pause = 250;
 const learningRate = 1e-4;
 
 export async function benchTrainStep(options: TrainStepOptions): Promise<void> {
@@ -104,11 +107,14 @@ async function compare(
     const warm: StepTimes[] = [];
     for (const side of sides) warm.push(await side.steps(2));
     const all = sides.map((): StepTimes[] => []);
-    const rounds = shape.slow ? Math.min(3, options.rounds) : options.rounds;
+    const rounds = shape.slow ? Math.min(5, options.rounds) : options.rounds;
     const stepsPerTurn = shape.slow ? 1 : options.stepsPerTurn;
     for (let round = 0; round < rounds; round++) {
       console.error(`${shape.name} ${kind}: round ${round + 1} of ${rounds}`);
-      for (const [i, side] of sides.entries()) all[i]!.push(await side.steps(stepsPerTurn));
+      for (const [i, side] of sides.entries()) {
+        await setTimeout(pause);
+        all[i]!.push(await side.steps(stepsPerTurn));
+      }
     }
     // The last token of a sequence predicts nothing and is not read.
     const read = batches.map((batch) => batch.map((item) => itemLength(item) - 1));
