@@ -15,7 +15,7 @@ export const processBytes = 80e6;
 
 /**
  * Resident bytes per byte of results alive: what an allocator holds beyond that, and kernels' own buffers. Measured with
- * onnxruntime-node 1.30 on students of 4 M to 124 M parameters (`npm run bench -- memory`): 1.16 to 1.48.
+ * onnxruntime-node 1.30 on students of 4 M to 124 M parameters (`npm run bench -- memory`): 1.1 to 1.6.
  */
 const residentPerAlive = 1.4;
 
