@@ -35,7 +35,7 @@ export async function createInPlaceSession(
   return { session: await withStop(graph, name, threads), refusal: message };
 }
 
-/** Runs a session; each result named in `into` is written to the given tensor's memory. Other results are not computed for the caller. */
+/** Runs a session; each result named in `into` is written to the given tensor's memory, and nothing else comes out. */
 export async function runInto(
   { session, refusal }: InPlaceSession,
   feeds: Readonly<Record<string, Tensor>>,
