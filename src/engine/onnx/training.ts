@@ -14,6 +14,9 @@ import { type GradientGraph, gradientGraph } from "./training-graph.ts";
 /** Gradients by parameter name. */
 type Gradients = Map<string, Float32Array>;
 
+/** Bytes of arrays for which a garbage collection pays: it takes a tenth of a second. */
+const worthCollecting = 50e6;
+
 export class Trainer {
   /** Optimizer steps taken; AdamW's bias correction counts from it. */
   step = 0;
@@ -46,7 +49,8 @@ export class Trainer {
       this.states.set(name, state);
     });
     // The arrays that the weights were in before.
-    collectGarbage();
+    const replacedBytes = parameters.reduce((sum, { length }) => sum + 4 * length, 0);
+    if (replacedBytes > worthCollecting) collectGarbage();
   }
 
   async train(
