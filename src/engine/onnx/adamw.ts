@@ -1,9 +1,10 @@
 /**
  * AdamW with decoupled weight decay (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the norm it is clipped by.
  *
- * Not nodes of the graph: there a dozen operators each go through all weights. One loop reads and writes each array once, in place (docs/performance.md has both). It computes in float32, operation
- * by operation as torch does: in double precision, rounded at the end, a weight whose gradient is rounding error beside epsilon goes
- * another way, and sharp students are then 7e-3 apart in their gradient norm after 50 steps instead of 4e-4 (test/torch).
+ * Not nodes of the graph: there a dozen operators each go through all weights. One loop reads and writes each array once, in place. It
+ * computes in float32, operation by operation as torch does: in double precision, rounded at the end, a weight whose gradient is
+ * rounding error beside epsilon goes another way, and sharp students are then 7e-3 apart in their gradient norm after 50 steps instead
+ * of 4e-4 (test/torch).
  */
 
 import { inputError } from "../../util/errors.ts";

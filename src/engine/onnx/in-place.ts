@@ -9,9 +9,7 @@
  */
 import { Graph } from "../../graph/graph.ts";
 import { add } from "../../graph/operators/elementwise.ts";
-import { serializeGraph } from "../../graph/serialize.ts";
-import ort from "./runtime.ts";
-import { createSession, type Session, sessionOptions, Tensor } from "./session.ts";
+import { createSession, type Session, Tensor } from "./session.ts";
 
 /** Name of the empty sequence among the outputs. */
 const stop = "stop";
@@ -30,9 +28,8 @@ export async function createInPlaceSession(
 ): Promise<InPlaceSession> {
   refusal ??= findRefusal();
   const message = await refusal;
-  if (message === undefined)
-    return { session: await createSession(graph, name, threads), refusal: undefined };
-  return { session: await withStop(graph, name, threads), refusal: message };
+  const options = message === undefined ? {} : { firstOutput: stop };
+  return { session: await createSession(graph, name, threads, options), refusal: message };
 }
 
 /** Runs a session; each result named in `into` is written to the given tensor's memory, and nothing else comes out. */
@@ -59,7 +56,7 @@ async function findRefusal(): Promise<string | undefined> {
   const graph = new Graph();
   const x = graph.input("x", "float32", [1]);
   graph.output(add(x, x), "twice");
-  const session = await withStop(graph, "refusal", 1);
+  const session = await createSession(graph, "refusal", 1, { firstOutput: stop });
   const twice = new Tensor("float32", Float32Array.of(0), [1]);
   try {
     await session.run({ x: new Tensor("float32", Float32Array.of(21), [1]) }, { [stop]: null, twice });
@@ -69,11 +66,4 @@ async function findRefusal(): Promise<string | undefined> {
   } finally {
     await session.release();
   }
-}
-
-async function withStop(graph: Graph, name: string, threads: number): Promise<Session> {
-  return await ort.InferenceSession.create(
-    serializeGraph(graph, name, { firstOutput: stop }),
-    sessionOptions(threads),
-  );
 }

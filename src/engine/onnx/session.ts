@@ -1,7 +1,7 @@
 /** Graph in, onnxruntime session out. The only place that knows the session options. */
 import { cpus } from "node:os";
 import type { Graph } from "../../graph/graph.ts";
-import { serializeGraph } from "../../graph/serialize.ts";
+import { type SerializeOptions, serializeGraph } from "../../graph/serialize.ts";
 import ort from "./runtime.ts";
 
 export type Tensor = ort.Tensor;
@@ -13,12 +13,13 @@ export function resolveThreads(threads: number): number {
   return threads > 0 ? threads : cpus().length;
 }
 
-export async function createSession(graph: Graph, name: string, threads: number): Promise<Session> {
-  return await ort.InferenceSession.create(serializeGraph(graph, name), sessionOptions(threads));
-}
-
-export function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
-  return {
+export async function createSession(
+  graph: Graph,
+  name: string,
+  threads: number,
+  options: SerializeOptions = {},
+): Promise<Session> {
+  return await ort.InferenceSession.create(serializeGraph(graph, name, options), {
     intraOpNumThreads: resolveThreads(threads),
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -27,7 +28,7 @@ export function sessionOptions(threads: number): ort.InferenceSession.SessionOpt
     // A planned block per input shape lies beside what the first run of that shape took: half as much memory again, for no speed.
     enableMemPattern: false,
     logSeverityLevel: 3,
-  };
+  });
 }
 
 /** Runs a session; results named in `into` are written to the given tensors' memory. */

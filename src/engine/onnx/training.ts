@@ -14,6 +14,9 @@ import { type GradientGraph, gradientGraph } from "./training-graph.ts";
 /** Gradients by parameter name. */
 type Gradients = Map<string, Float32Array>;
 
+/** The training graph's session, and what the graph's outputs are. */
+type Prepared = Omit<GradientGraph, "graph"> & { session: InPlaceSession };
+
 /** Bytes of arrays for which a garbage collection pays: it takes a tenth of a second. */
 const worthCollecting = 50e6;
 
@@ -27,8 +30,7 @@ export class Trainer {
   private readonly options: OptimizerOptions;
   private readonly threads: number;
   private readonly states = new Map<string, AdamWState>();
-  private session: InPlaceSession | undefined;
-  private plan: GradientGraph | undefined;
+  private prepared: Prepared | undefined;
   /** Where the gradients of a second micro-batch go before they are added to the first one's. */
   private further: Gradients | undefined;
 
@@ -89,8 +91,13 @@ export class Trainer {
   }
 
   async close(): Promise<void> {
-    await this.session?.session.release();
-    this.session = undefined;
+    await this.prepared?.session.session.release();
+    this.prepared = undefined;
+  }
+
+  private async prepare(): Promise<Prepared> {
+    const { graph, ...outputs } = gradientGraph({ family: this.family, trainable: this.store.trainable });
+    return { session: await createInPlaceSession(graph, "train", this.threads), ...outputs };
   }
 
   private newGradients(): Gradients {
@@ -104,10 +111,9 @@ export class Trainer {
     gradients: Gradients,
     factors?: readonly Float32Array[],
   ): Promise<Float32Array> {
-    const { family, store, threads } = this;
-    this.plan ??= gradientGraph({ family, trainable: store.trainable });
-    const { graph, dense: whole, lookups } = this.plan;
-    this.session ??= await createInPlaceSession(graph, "train", threads);
+    const { store } = this;
+    this.prepared ??= await this.prepare();
+    const { session, dense: whole, lookups } = this.prepared;
     const tokenLosses = new Float32Array(dense.offsets.at(-1)!);
     const into: Record<string, Tensor> = { tokenLosses: float32Tensor(tokenLosses, [tokenLosses.length]) };
     for (const name of whole) {
@@ -121,7 +127,7 @@ export class Trainer {
       into[name] = float32Tensor(values, [...picked.dims, width]);
       return { table, picked: picked.data as Int32Array, values };
     });
-    await runInto(this.session, feeds, into);
+    await runInto(session, feeds, into);
     for (const { table } of lookups) if (!whole.includes(table)) gradients.get(table)!.fill(0);
     for (const { table, picked, values } of rows) addRowsInto(gradients.get(table)!, picked, values);
     return tokenLosses;

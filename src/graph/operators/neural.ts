@@ -27,13 +27,11 @@ export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number):
         const centred = subtract(x, mean);
         const relative = multiply(g, inverseDeviation);
         const products = multiply(relative, centred);
-        const slope = multiply(weightedMean(products, scale), multiply(inverseDeviation, inverseDeviation));
+        const scaledMean = weightedMean(scale);
+        const slope = multiply(scaledMean(products), multiply(inverseDeviation, inverseDeviation));
         const lead = g.shape.slice(0, -1).map((_, i) => i);
         return [
-          subtract(
-            subtract(multiply(relative, scale), multiply(centred, slope)),
-            weightedMean(relative, scale),
-          ),
+          subtract(subtract(multiply(relative, scale), multiply(centred, slope)), scaledMean(relative)),
           reduceSum(products, lead),
           reduceSum(g, lead),
         ];
@@ -59,7 +57,7 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
         const inverse = outputs[1]!;
         const relative = multiply(g, inverse);
         const products = multiply(relative, x);
-        const slope = multiply(weightedMean(products, scale), multiply(inverse, inverse));
+        const slope = multiply(weightedMean(scale)(products), multiply(inverse, inverse));
         const lead = g.shape.slice(0, -1).map((_, i) => i);
         return [subtract(multiply(relative, scale), multiply(x, slope)), reduceSum(products, lead)];
       },
@@ -68,11 +66,14 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
   return outputs[0]!;
 }
 
-/** Mean over each row of x [n, width] times `weights` [width]: [n, 1]. For a matrix a product: x is read and nothing as large is written. */
-function weightedMean(x: Value, weights: Value): Value {
-  if (x.shape.length !== 2) return reduceMean(multiply(x, weights), -1, true);
+/**
+ * Means over the rows of x [n, width] times `weights` [width]: [n, 1]. For a matrix a product: x is read and nothing as large is
+ * written.
+ */
+function weightedMean(weights: Value): (x: Value) => Value {
   const width = weights.shape[0] as number;
-  return linear(x, reshape(multiply(weights, 1 / width), [width, 1], [width, 1]));
+  const column = reshape(multiply(weights, 1 / width), [width, 1], [width, 1]);
+  return (x) => (x.shape.length === 2 ? linear(x, column) : reduceMean(multiply(x, weights), -1, true));
 }
 
 /** SiLU: x σ(x), also called swish (Elfwing et al. 2017). */

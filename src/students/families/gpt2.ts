@@ -5,8 +5,9 @@ import { gather, reshape } from "../../graph/operators/layout.ts";
 import { layerNorm } from "../../graph/operators/neural.ts";
 import { type Gpt2Config, gpt2ParameterShapes } from "../gpt2-config.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
+import { plainFeedForward } from "./feed-forward.ts";
 import { geluOf } from "./gelu.ts";
-import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
+import { splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -17,13 +18,13 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
   const normalized = (context: ForwardContext, x: Value, name: string): Value =>
     layerNorm(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`), epsilon);
   const options = { layout: "in-out", bias: true } as const;
-  const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
-    const [into, out] = [`${name}.c_fc`, `${name}.c_proj`] as const;
-    const { scale, apply } = geluOf(context);
-    const widths = innerWidths(context, config.n_inner ?? 4 * width, [into, out]);
-    const inner = splitOutputs(context, x, into, widths, { ...options, scale, biasScale: scale });
-    return joinInputs(context, inner.map(apply), out, { ...options, scale: 1 / scale });
-  };
+  const feedForward = (context: ForwardContext, x: Value, name: string): Value =>
+    plainFeedForward(context, x, {
+      modules: { into: `${name}.c_fc`, out: `${name}.c_proj` },
+      width: config.n_inner ?? 4 * width,
+      activation: geluOf(context),
+      optionsOf: () => options,
+    });
 
   return {
     name: "gpt2",

@@ -3,13 +3,13 @@
  * feed-forward layer. Qwen2 has biases on queries, keys and values.
  */
 import type { Value } from "../../graph/graph.ts";
-import { add, multiply } from "../../graph/operators/elementwise.ts";
+import { add } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
 import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type LlamaConfig, llamaParameterShapes } from "../llama-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
-import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
+import { gatedFeedForward } from "./feed-forward.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -22,18 +22,13 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
   const optionsOf = (name: string) => ({ layout: "out-in", bias: shapes.has(`${name}.bias`) }) as const;
   const projected = (context: ForwardContext, x: Value, name: string): Value =>
     linearLayer(context, x, name, optionsOf(name));
-  const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
-    const [gate, up, down] = [`${name}.gate_proj`, `${name}.up_proj`, `${name}.down_proj`] as const;
-    const widths = innerWidths(context, config.intermediate_size, [gate, up, down]);
-    const gates = splitOutputs(context, x, gate, widths, optionsOf(gate));
-    const ups = splitOutputs(context, x, up, widths, optionsOf(up));
-    return joinInputs(
-      context,
-      gates.map((part, i) => multiply(silu(part), ups[i]!)),
-      down,
-      optionsOf(down),
-    );
-  };
+  const feedForward = (context: ForwardContext, x: Value, name: string): Value =>
+    gatedFeedForward(context, x, {
+      modules: { gate: `${name}.gate_proj`, up: `${name}.up_proj`, out: `${name}.down_proj` },
+      width: config.intermediate_size,
+      activation: { apply: silu },
+      optionsOf,
+    });
 
   return {
     name: config.model_type,

@@ -10,8 +10,8 @@ import { relativeBias } from "../relative-positions.ts";
 import { type T5Config, t5ParameterShapes } from "../t5-config.ts";
 import type { DecodeContext, EncodeContext, EncoderDecoderFamily } from "./encoder-decoder.ts";
 import type { ParameterContext } from "./family.ts";
+import { gatedFeedForward, plainFeedForward } from "./feed-forward.ts";
 import { geluOf } from "./gelu.ts";
-import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -40,30 +40,24 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
     return context.attend(layer, q, k, v);
   };
 
-  const plain = (context: ParameterContext, x: Value, name: string): Value => {
-    const [into, out] = [`${name}.wi`, `${name}.wo`] as const;
-    const widths = innerWidths(context, config.d_ff, [into, out]);
-    const inner = splitOutputs(context, x, into, widths, options);
-    return joinInputs(context, inner.map(relu), out, options);
-  };
-
-  const gated = (context: ParameterContext, x: Value, name: string): Value => {
-    const [gate, up, out] = [`${name}.wi_0`, `${name}.wi_1`, `${name}.wo`] as const;
-    const { scale, apply } = geluOf(context);
-    const widths = innerWidths(context, config.d_ff, [gate, up, out]);
-    const gates = splitOutputs(context, x, gate, widths, { ...options, scale });
-    const ups = splitOutputs(context, x, up, widths, options);
-    const inner = gates.map((part, i) => multiply(apply(part), ups[i]!));
-    return joinInputs(context, inner, out, { ...options, scale: 1 / scale });
-  };
-
   const feedForward = (context: ParameterContext, x: Value, sublayer: string): Value => {
     const read = normalized(context, x, `${sublayer}.layer_norm`);
     const name = `${sublayer}.DenseReluDense`;
-    return add(
-      x,
-      config.feed_forward_proj === "relu" ? plain(context, read, name) : gated(context, read, name),
-    );
+    const common = { width: config.d_ff, optionsOf: () => options };
+    const out = `${name}.wo`;
+    const fed =
+      config.feed_forward_proj === "relu"
+        ? plainFeedForward(context, read, {
+            ...common,
+            modules: { into: `${name}.wi`, out },
+            activation: { apply: relu },
+          })
+        : gatedFeedForward(context, read, {
+            ...common,
+            modules: { gate: `${name}.wi_0`, up: `${name}.wi_1`, out },
+            activation: geluOf(context),
+          });
+    return add(x, fed);
   };
 
   return {
