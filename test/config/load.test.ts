@@ -49,6 +49,14 @@ describe("loadRecipe: refusals", () => {
     );
   });
 
+  it("says of a key at the wrong depth where it stands, and of every further key what was meant", async () => {
+    const { message, remedy } = await failure(load("task: { name: coin_flip }\nmethodz: [full]\nsede: 3\n"));
+    expect(remedy).toMatch(/^"name" stands at the recipe's top\. Keys of task: builtin, train, /);
+    expect(message).toBe(
+      'unknown key "name"\nalso methodz: unknown key "methodz"; did you mean "methods"?\nalso sede: unknown key "sede"; did you mean "seed"?',
+    );
+  });
+
   it("knows the methods as keys and as values", async () => {
     const asKey = await failure(load("task: {}\ntrain:\n  learningRates:\n    cwt-sbq: 0.1\n"));
     expect(asKey.remedy).toBe('Did you mean "train.learningRates.cwt-sbc"?');

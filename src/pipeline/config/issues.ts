@@ -39,7 +39,10 @@ export function recipeError(issues: readonly z.core.$ZodIssue[], recipe: RecipeT
     return a === b ? 0 : a - b;
   });
   const [first, ...others] = problems as [Problem, ...Problem[]];
-  const also = others.slice(0, problemsShown).map(({ key, message }) => `\nalso ${key}: ${message}`);
+  const also = others.slice(0, problemsShown).map(({ key, message, remedy }) => {
+    const meant = remedy?.startsWith("Did you mean") ? `; ${remedy.replace("Did", "did")}` : "";
+    return `\nalso ${key === "" ? "" : `${key}: `}${message}${meant}`;
+  });
   const unnamed = others.length - also.length;
   if (unnamed > 0) also.push(`\nand ${unnamed} more`);
   // An override may also have made the mapping around the value that it sets.
@@ -97,9 +100,13 @@ function keyRemedy(name: string, parent: readonly string[], { schema, title }: R
   const meant = nearest(name, siblings);
   if (meant !== undefined) return `Did you mean "${[...parent, meant].join(".")}"?`;
   const elsewhere = allKeys(whole).find((key) => key.split(".").at(-1)?.toLowerCase() === name.toLowerCase());
-  if (elsewhere !== undefined) return `Did you mean "${elsewhere}"?`;
   const where = parent.length === 0 ? (title ?? "a recipe") : parent.join(".");
-  return `Take it out. Keys of ${where}: ${siblings.join(", ")}.`;
+  const keys = `Keys of ${where}: ${siblings.join(", ")}.`;
+  if (elsewhere === undefined) return `Take it out. ${keys}`;
+  // Its place in the recipe is what is wrong, so the whole path is the answer; a top-level key has none.
+  return elsewhere.includes(".")
+    ? `Did you mean "${elsewhere}"?`
+    : `"${elsewhere}" stands at the recipe's top. ${keys}`;
 }
 
 /** The part of the JSON Schema that describes the value at `path`. */
