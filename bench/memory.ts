@@ -74,7 +74,7 @@ async function statedMemory(
 ): Promise<TrainingMemory> {
   const student = await onnxEngine.open(folder);
   const steps = batchesOf(shape, kind, memorySteps).map((batch) => [batch]);
-  const memory = student.trainingMemory(steps, true);
+  const memory = await student.trainingMemory(steps, true);
   await student.close();
   return memory;
 }

@@ -13,11 +13,13 @@ export type Derivative = (outputGradients: readonly (Value | undefined)[]) => (V
 /** From the gradient so far of input 0 and the gradients of the outputs, the new gradient of input 0. */
 export type Accumulate = (sum: Value, outputGradients: readonly (Value | undefined)[]) => Value;
 
+/** "" is the ONNX standard; "com.microsoft" has ONNX Runtime's contributed operators, "com.microsoft.nchwc" those of its own optimizer. */
+export type Domain = "" | "com.microsoft" | "com.microsoft.nchwc";
+
 export interface Operation {
   /** ONNX operator, e.g. "MatMul". */
   type: string;
-  /** "" is the ONNX standard; "com.microsoft" holds ONNX Runtime's contributed operators. */
-  domain: "" | "com.microsoft";
+  domain: Domain;
   /** undefined: an optional input that is not given. */
   inputs: readonly (Value | undefined)[];
   outputs: readonly Value[];
@@ -119,7 +121,7 @@ export class Graph {
     attributes: Readonly<Record<string, AttributeValue>>,
     outputs: readonly OutputSpecification[],
     options: {
-      domain?: "" | "com.microsoft";
+      domain?: Domain;
       derivative?: Derivative;
       accumulate?: Accumulate;
       names?: readonly string[];

@@ -35,14 +35,16 @@ export function peakResultBytes(graph: Graph, sizes: DimensionSizes): number {
   return peak;
 }
 
-/** "a*b" is the product of both: see `gather`. */
+/** "a*b" is the product of both: see `gather`. "a/16" is a part of one, "a*16" a multiple: see blocks/forms.ts. */
 export function sizeOf(dimension: Dimension, sizes: DimensionSizes): number {
   if (typeof dimension === "number") return dimension;
-  return dimension.split("*").reduce((product, name) => {
-    const size = sizes[name];
-    if (size === undefined) throw new RangeError(`dimension "${name}" has no size`);
-    return product * size;
+  const [whole, divisor = "1"] = dimension.split("/") as [string, string?];
+  const product = whole.split("*").reduce((sum, name) => {
+    const size = sizes[name] ?? Number(name);
+    if (Number.isNaN(size)) throw new RangeError(`dimension "${name}" has no size`);
+    return sum * size;
   }, 1);
+  return product / Number(divisor);
 }
 
 function bytesOf({ dtype, shape }: Value, sizes: DimensionSizes): number {
@@ -77,8 +79,10 @@ class Buffers {
   /** The buffer of an input that the operation's result may replace or be a view of. */
   reusable(operation: Operation, position: number, bytes: number, sizes: DimensionSizes): Buffer | undefined {
     if (views.has(operation.type)) return this.of.get(operation.inputs[0]!) ?? outside();
-    if (!inPlace.has(operation.type)) return undefined;
-    for (const input of operation.inputs.slice(0, 2)) {
+    // A convolution over blocks may write over what it adds to.
+    const isSum = operation.type === "Conv";
+    if (!isSum && !inPlace.has(operation.type)) return undefined;
+    for (const input of isSum ? operation.inputs.slice(3) : operation.inputs.slice(0, 2)) {
       const buffer = input === undefined ? undefined : this.of.get(input);
       if (buffer === undefined || buffer.isOutside || buffer.lastRead !== position) continue;
       if (buffer.bytes === bytes && bytesOf(input!, sizes) === bytes) return buffer;

@@ -3,12 +3,11 @@
  * Weights that would pass protobuf's 2 GB limit belong among the inputs, not the constants.
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { AttributeValue, Constant, Graph, Operation, Value } from "./graph.ts";
+import type { AttributeValue, Constant, Domain, Graph, Operation, Value } from "./graph.ts";
 import type { DataType } from "./shape.ts";
 
 const irVersion = 10;
-const standardOpset = 20;
-const contributedOpset = 1;
+const opsets: Record<Domain, number> = { "": 20, "com.microsoft": 1, "com.microsoft.nchwc": 1 };
 
 const elementTypes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
@@ -30,14 +29,14 @@ export function serializeGraph(graph: Graph, name: string, options: SerializeOpt
   writer.tag(1, 0).int64(irVersion);
   writer.tag(2, 2).string("skipthink");
   message(writer, 7, () => writeGraph(writer, graph, name, options));
-  message(writer, 8, () => {
-    writer.tag(1, 2).string("");
-    writer.tag(2, 0).int64(standardOpset);
-  });
-  message(writer, 8, () => {
-    writer.tag(1, 2).string("com.microsoft");
-    writer.tag(2, 0).int64(contributedOpset);
-  });
+  // The standard is always named, others where they are used.
+  const domains = new Set<Domain>(["", ...graph.operations.map(({ domain }) => domain)]);
+  for (const domain of domains) {
+    message(writer, 8, () => {
+      writer.tag(1, 2).string(domain);
+      writer.tag(2, 0).int64(opsets[domain]);
+    });
+  }
   return writer.finish();
 }
 

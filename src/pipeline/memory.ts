@@ -19,7 +19,7 @@ export async function estimateMemory(
 ): Promise<RunEstimate["memory"]> {
   if (student instanceof OnnxStudent) {
     const decodes = train.select === "best" || evaluate.testEveryEpoch;
-    const memory = student.trainingMemory(
+    const memory = await student.trainingMemory(
       batches.map(({ microBatches }) => microBatches),
       decodes,
     );

@@ -27,44 +27,44 @@ const batch = (rows: number, given: number, target: number) =>
   Array.from({ length: rows }, () => sequence(given, target));
 
 test("the dimensions of a batch are those the engine computes with", () => {
-  expect(batchDimensions(family, [sequence(4, 5), sequence(2, 3)])).toEqual({
-    batch: 2,
-    time: 8,
-    tokens: 16,
-    supervised: 8,
-  });
+  const sequences = [sequence(4, 5), sequence(2, 3)];
+  expect(batchDimensions(family, sequences, 1)).toEqual({ batch: 2, time: 8, tokens: 16, supervised: 8 });
+  const padded = { batch: 2, time: 16, tokens: 32, supervised: 32 };
+  expect(batchDimensions(family, sequences, 32)).toEqual(padded);
 });
 
-test("weights and both moments, the process, and the rest", () => {
-  const memory = trainingMemory(student, [[batch(2, 8, 8)]]);
+test("weights and both moments, the process, and the rest", async () => {
+  const memory = await trainingMemory(student, [[batch(2, 8, 8)]]);
   expect(memory.parameterBytes).toBe(12 * parameters);
   expect(memory.totalBytes).toBe(processBytes + memory.parameterBytes + memory.workingBytes);
   // At least the gradients.
   expect(memory.workingBytes).toBeGreaterThan(4 * parameters);
 });
 
-test("only weights that are trained have moments", () => {
+test("only weights that are trained have moments", async () => {
   const one = "transformer.ln_f.weight";
-  const memory = trainingMemory({ ...student, trainable: [one] }, [[batch(2, 8, 8)]]);
+  const memory = await trainingMemory({ ...student, trainable: [one] }, [[batch(2, 8, 8)]]);
   expect(memory.parameterBytes).toBe(4 * parameters + 8 * 32);
 });
 
-test("the largest step counts, in rows, length and supervised tokens", () => {
-  const working = (...steps: ReturnType<typeof batch>[]) =>
-    trainingMemory(
+test("the largest step counts, in rows, length and supervised tokens", async () => {
+  const working = async (...steps: ReturnType<typeof batch>[]) => {
+    const memory = await trainingMemory(
       student,
       steps.map((step) => [step]),
-    ).workingBytes;
-  const small = working(batch(8, 16, 16));
-  expect(working(batch(2, 8, 8), batch(8, 16, 16))).toBe(small);
-  expect(working(batch(32, 16, 16))).toBeGreaterThan(2 * small);
-  expect(working(batch(8, 1, 31))).toBeGreaterThan(small);
+    );
+    return memory.workingBytes;
+  };
+  const small = await working(batch(8, 16, 16));
+  expect(await working(batch(2, 8, 8), batch(8, 16, 16))).toBe(small);
+  expect(await working(batch(32, 16, 16))).toBeGreaterThan(2 * small);
+  expect(await working(batch(8, 1, 31))).toBeGreaterThan(small);
 });
 
-test("a step of several forward passes needs sums of gradients, and less than the same in one pass", () => {
+test("a step of several forward passes needs sums of gradients, and less than the same in one pass", async () => {
   const parts = [batch(16, 16, 16), batch(16, 16, 16)];
-  const split = trainingMemory(student, [parts]).workingBytes;
-  const whole = trainingMemory(student, [[parts.flat()]]).workingBytes;
+  const { workingBytes: split } = await trainingMemory(student, [parts]);
+  const { workingBytes: whole } = await trainingMemory(student, [[parts.flat()]]);
   expect(split).toBeLessThan(whole);
   expect(split).toBeGreaterThan(8 * parameters);
 });

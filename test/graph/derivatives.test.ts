@@ -111,6 +111,11 @@ const differentiable: Record<string, Record<string, Cases>> = {
     add: binary(elementwise.add),
     subtract: binary(elementwise.subtract),
     multiply: binary(elementwise.multiply),
+    times: [
+      { inputs: [[2, 3]], build: ([x]) => elementwise.times(x!, -3) },
+      // The same value.
+      { inputs: [[2]], build: ([x]) => elementwise.multiply(elementwise.times(x!, 1), x!) },
+    ],
     divide: binary(elementwise.divide, positive),
     negate: unary(elementwise.negate),
     exponential: unary(elementwise.exponential),

@@ -10,8 +10,22 @@ export interface SequenceBatch {
   tokens: number;
   /** Tokens computed, padding included. */
   paddedTokens: number;
-  /** First supervised index of each row, and the end: [rows + 1]. */
+  /** First supervised index of each row, and the end: [rows + 1]. Supervised indices after the end are padding. */
   offsets: number[];
+}
+
+export interface BatchOptions {
+  /** Also predict from the last target token (its target is a dummy 0). */
+  after?: boolean;
+  /** Padded tokens and supervised indices are multiples of this many. */
+  multiple?: number;
+}
+
+/** The least time of at least this many positions with which rows of it have a multiple of so many tokens in all. */
+export function paddedTime(time: number, rows: number, multiple = 1): number {
+  let step = multiple;
+  while (step % 2 === 0 && (rows * step) % (2 * multiple) === 0) step /= 2;
+  return Math.ceil(time / step) * step;
 }
 
 export function sequenceLength(sequence: TokenSequence): number {
@@ -24,16 +38,13 @@ export function checkSequence(given: number, targets: number, index: number): vo
     throw new RangeError(`sequence ${index} needs at least one given and one target token`);
 }
 
-/** @param after also predict from the last target token (its target is a dummy 0) */
-export function denseBatch(
-  sequences: readonly TokenSequence[],
-  options: { after?: boolean } = {},
-): SequenceBatch {
+export function denseBatch(sequences: readonly TokenSequence[], options: BatchOptions = {}): SequenceBatch {
   const after = options.after ? 1 : 0;
   // Without `after` the last token predicts nothing, so it need not be read.
   const lengths = sequences.map((sequence) => sequenceLength(sequence) - 1 + after);
   const rows = sequences.length;
-  const time = Math.max(...lengths);
+  const longest = Math.max(...lengths);
+  const time = paddedTime(longest, rows, options.multiple);
   const ids = new Int32Array(rows * time);
   sequences.forEach((sequence, row) => {
     const given = sequence.prompt.length + sequence.context.length;
@@ -47,12 +58,12 @@ export function denseBatch(
   const { supervised, targets, offsets } = supervision(
     sequences,
     (sequence, row) => row * time + sequence.prompt.length + sequence.context.length - 1,
-    after,
+    options,
   );
   return {
     feeds: {
       ids: new Tensor("int32", ids, [rows, time]),
-      positions: countingPositions(time),
+      positions: countingPositions(time, 0, longest - 1),
       mask: causalMask(time),
       supervised,
       targets,
@@ -64,38 +75,42 @@ export function denseBatch(
 }
 
 /**
- * Which hidden states predict which tokens.
+ * Which hidden states predict which tokens. Padding is of states that predict nothing, with target 0.
  * @param first flat index (row · time + position) of the hidden state that predicts a sequence's first target token
  */
 export function supervision(
   sequences: readonly TokenSequence[],
   first: (sequence: TokenSequence, row: number) => number,
-  after: number,
+  { after = false, multiple = 1 }: BatchOptions,
 ): { supervised: Tensor; targets: Tensor; offsets: number[] } {
-  const count = sequences.reduce((sum, sequence) => sum + sequence.target.length + after, 0);
-  const supervised = new Int32Array(count);
-  const targets = new Int32Array(count);
+  const more = after ? 1 : 0;
+  const count = sequences.reduce((sum, sequence) => sum + sequence.target.length + more, 0);
+  const padded = Math.ceil(count / multiple) * multiple;
+  const supervised = new Int32Array(padded);
+  const targets = new Int32Array(padded);
   const offsets = [0];
   let next = 0;
   sequences.forEach((sequence, row) => {
-    for (let i = 0; i < sequence.target.length + after; i++) {
+    for (let i = 0; i < sequence.target.length + more; i++) {
       supervised[next] = first(sequence, row) + i;
       targets[next++] = sequence.target[i] ?? 0;
     }
     offsets.push(next);
   });
+  const taken = new Set(supervised.subarray(0, padded > count ? count : 0));
+  for (let index = 0; next < padded; index++) if (!taken.has(index)) supervised[next++] = index;
   return {
-    supervised: new Tensor("int32", supervised, [count]),
-    targets: new Tensor("int32", targets, [count]),
+    supervised: new Tensor("int32", supervised, [padded]),
+    targets: new Tensor("int32", targets, [padded]),
     offsets,
   };
 }
 
-/** first, first + 1, …: int32 [time]. */
-export function countingPositions(time: number, first = 0): Tensor {
+/** first, first + 1, …, and no further than `last`, which padding stays at: int32 [time]. */
+export function countingPositions(time: number, first = 0, last = Number.POSITIVE_INFINITY): Tensor {
   return new Tensor(
     "int32",
-    Int32Array.from({ length: time }, (_, i) => first + i),
+    Int32Array.from({ length: time }, (_, i) => Math.min(first + i, last)),
     [time],
   );
 }

@@ -3,7 +3,7 @@ import type { Graph, Value } from "../../graph/graph.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { TokenSequence } from "../engine.ts";
 import { continuedAttention, earlierInputs, fullAttention } from "./attention.ts";
-import { denseBatch, type SequenceBatch } from "./batch.ts";
+import { type BatchOptions, denseBatch, type SequenceBatch } from "./batch.ts";
 import { forwardPairs } from "./encoder-decoder.ts";
 import { pairBatch } from "./pair-batch.ts";
 
@@ -19,11 +19,11 @@ export interface SequenceInputs {
   logits: Value;
 }
 
-/** The inputs of `forwardSequences` for some sequences. @param after also predict from the last target token */
+/** The inputs of `forwardSequences` for some sequences. */
 export function batchSequences(
   family: StudentFamily,
   sequences: readonly TokenSequence[],
-  options: { after?: boolean } = {},
+  options: BatchOptions = {},
 ): SequenceBatch {
   return isEncoderDecoder(family)
     ? pairBatch(sequences, family.startToken, options)

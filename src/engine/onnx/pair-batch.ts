@@ -1,12 +1,22 @@
 /** Token sequences to the dense inputs of an encoder-decoder student: prompts for the encoder, the rest for the decoder. */
 import type { TokenSequence } from "../engine.ts";
-import { causalMask, countingPositions, type SequenceBatch, supervision } from "./batch.ts";
+import {
+  type BatchOptions,
+  causalMask,
+  countingPositions,
+  paddedTime,
+  type SequenceBatch,
+  supervision,
+} from "./batch.ts";
 import { Tensor } from "./session.ts";
 
 /** Inputs of the encoder: right-padded ids, and which of them are there. */
-export function sourceFeeds(prompts: readonly (readonly number[])[]): Record<string, Tensor> {
+export function sourceFeeds(
+  prompts: readonly (readonly number[])[],
+  multiple?: number,
+): Record<string, Tensor> {
   const rows = prompts.length;
-  const time = Math.max(...prompts.map(({ length }) => length));
+  const time = paddedTime(Math.max(...prompts.map(({ length }) => length)), rows, multiple);
   const ids = new Int32Array(rows * time);
   const mask = new Float32Array(rows * time);
   prompts.forEach((prompt, row) => {
@@ -21,29 +31,31 @@ export function sourceFeeds(prompts: readonly (readonly number[])[]): Record<str
   };
 }
 
-/** The decoder reads its start token, the context and the target. @param after also predict from the last target token */
+/** The decoder reads its start token, the context and the target. */
 export function pairBatch(
   sequences: readonly TokenSequence[],
   startToken: number,
-  options: { after?: boolean } = {},
+  options: BatchOptions = {},
 ): SequenceBatch {
-  const after = options.after ? 1 : 0;
   // Without `after` the last token predicts nothing, so it need not be read.
   const read = sequences.map(({ context, target }, row) => {
     if (target.length === 0) throw new RangeError(`sequence ${row} needs at least one target token`);
-    return [startToken, ...context, ...(after === 1 ? target : target.slice(0, -1))];
+    return [startToken, ...context, ...(options.after === true ? target : target.slice(0, -1))];
   });
   const rows = sequences.length;
-  const time = Math.max(...read.map(({ length }) => length));
+  const time = paddedTime(Math.max(...read.map(({ length }) => length)), rows, options.multiple);
   const ids = new Int32Array(rows * time);
   read.forEach((tokens, row) => {
     ids.set(tokens, row * time);
   });
-  const source = sourceFeeds(sequences.map(({ prompt }) => prompt));
+  const source = sourceFeeds(
+    sequences.map(({ prompt }) => prompt),
+    options.multiple,
+  );
   const { supervised, targets, offsets } = supervision(
     sequences,
     ({ context }, row) => row * time + context.length,
-    after,
+    options,
   );
   return {
     feeds: {

@@ -131,7 +131,7 @@ export function continuedBatch(
   const { supervised, targets, offsets } = supervision(
     rows.map(({ sequence }) => sequence),
     ({ prompt, context }, row) => row * time + prompt.length + context.length - 1 - rows[row]!.known,
-    1,
+    { after: true },
   );
   return {
     feeds: {

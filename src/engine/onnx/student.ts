@@ -130,11 +130,11 @@ export class OnnxStudent implements InspectableStudent {
    * @param steps micro-batches of each
    * @param decodes whether texts are written between them, as for the dev split
    */
-  trainingMemory(
+  async trainingMemory(
     steps: readonly (readonly (readonly TokenSequence[])[])[],
     decodes: boolean,
-  ): TrainingMemory {
-    return trainingMemory({ family: this.family, trainable: this.store.trainable }, steps, decodes);
+  ): Promise<TrainingMemory> {
+    return await trainingMemory({ family: this.family, trainable: this.store.trainable }, steps, decodes);
   }
 
   copyWeights(): Map<string, { shape: readonly number[]; data: Float32Array }> {

@@ -1,10 +1,12 @@
 /** The graph of training: forward, and backward to the gradient of every weight that is trained. The trainer runs it. */
 
+import { blockProducts } from "../../graph/blocks/block-products.ts";
 import { gradient } from "../../graph/gradient.ts";
 import { Graph, type Operation, type Value } from "../../graph/graph.ts";
 import { multiply } from "../../graph/operators/elementwise.ts";
 import { crossEntropy } from "../../graph/operators/neural.ts";
 import { reduceSum } from "../../graph/operators/reduce.ts";
+import { elementCount } from "../../graph/shape.ts";
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import { forwardSequences, parameterInputs } from "./forward.ts";
 
@@ -24,11 +26,24 @@ export interface Lookup {
   rows: string;
 }
 
+/** A parameter's gradient, or some rows of it. */
+export interface GradientPart {
+  /** Name of the parameter. */
+  parameter: string;
+  /** Name of the output, whose numbers are a run of the parameter's. */
+  output: string;
+  /** Which number of the parameter is the first. */
+  start: number;
+  shape: readonly number[];
+}
+
 export interface GradientGraph {
-  /** Outputs: `tokenLosses`, `gradient.<name>` for each name of `dense`, and each lookup's rows. */
+  /** Batches must have tokens and supervised indices in multiples of it. */
+  multiple: number;
+  /** Outputs: `tokenLosses`, the parts of gradients, and each lookup's rows. */
   graph: Graph;
-  /** Trained parameters that have a gradient besides their lookups. */
-  dense: readonly string[];
+  /** The gradients of trained parameters that have one besides their lookups. */
+  dense: readonly GradientPart[];
   /**
    * Whoever runs the graph adds these to the tables' gradients, which costs as much as the batch has tokens. Nodes that add rows
    * to a table copy the whole table first.
@@ -36,8 +51,19 @@ export interface GradientGraph {
   lookups: readonly Lookup[];
 }
 
-/** Gradients of Σ weight · NLL with respect to what is trained; frozen weights are plain inputs. */
-export function gradientGraph({ family, trainable }: TrainedStudent): GradientGraph {
+/** Sizes to decide with which products are worth blocks; not those of a batch, so that every process decides alike. */
+const usualSizes = { tokens: 1024, sourceTokens: 1024, supervised: 512 };
+
+/**
+ * Gradients of Σ weight · NLL with respect to what is trained; frozen weights are plain inputs.
+ * @param block columns of a block, see blocks.ts; 1: no product becomes a convolution
+ * @param always all products that can become one, also where it does not help
+ */
+export function gradientGraph(
+  { family, trainable }: TrainedStudent,
+  block: number,
+  always = false,
+): GradientGraph {
   const graph = new Graph();
   const parameters = parameterInputs(graph, family);
   const { logits, targets } = forwardSequences(graph, family, (name) => parameters.get(name)!, {
@@ -63,15 +89,38 @@ export function gradientGraph({ family, trainable }: TrainedStudent): GradientGr
     [...dense.map((name) => parameters.get(name)!), ...picked],
     new Set(picked),
   );
-  dense.forEach((name, i) => {
-    graph.output(gradients[i]!, `gradient.${name}`);
-  });
+  const parts = dense.flatMap((parameter, i) =>
+    rowsOf(graph, gradients[i]!).map(({ value, start }, part) => {
+      const output = `gradient.${parameter}${part === 0 ? "" : `.${part}`}`;
+      graph.output(value, output);
+      return { parameter, output, start };
+    }),
+  );
   const lookups = found.map(({ table, operation }, i) => {
     const rows = `rows.${i}`;
     graph.output(gradients[dense.length + i]!, rows);
     return { table, indices: operation.inputs[1]!.name, rows };
   });
-  return { graph, dense, lookups };
+  const blocked = block > 1 && blockProducts(graph, { block, aligned: usualSizes, always });
+  const shapes = new Map(graph.outputs.map(({ name, shape }) => [name, shape as readonly number[]]));
+  return {
+    graph,
+    multiple: blocked ? block : 1,
+    dense: parts.map((part) => ({ ...part, shape: shapes.get(part.output)! })),
+    lookups,
+  };
+}
+
+/** What a gradient is put together of row by row, or itself: results need not be put together. */
+function rowsOf(graph: Graph, gradient: Value): { value: Value; start: number }[] {
+  const maker = graph.operations.find(({ outputs, virtual }) => !virtual && outputs.includes(gradient));
+  if (maker?.type !== "Concat" || maker.attributes.axis !== 0) return [{ value: gradient, start: 0 }];
+  let start = 0;
+  return maker.inputs.map((value) => {
+    const part = { value: value!, start };
+    start += elementCount(value!.shape);
+    return part;
+  });
 }
 
 /** Operations that look rows of `table` up by numbers that are an input. */

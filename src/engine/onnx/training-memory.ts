@@ -2,13 +2,13 @@
  * What training on the embedded engine takes, from its graphs and the sizes of the largest batch: for `--dry-run`. The process as a
  * whole is meant, its largest resident set.
  */
-import type { Graph } from "../../graph/graph.ts";
 import { peakResultBytes } from "../../graph/memory.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { TokenSequence } from "../engine.ts";
+import { blockSize } from "./blocks.ts";
 import { batchSequences } from "./forward.ts";
 import type { Tensor } from "./session.ts";
-import { gradientGraph, type TrainedStudent } from "./training-graph.ts";
+import { type GradientGraph, gradientGraph, type TrainedStudent } from "./training-graph.ts";
 
 /** Node.js with this package and onnxruntime loaded, before there is a student. */
 export const processBytes = 80e6;
@@ -37,15 +37,15 @@ const decodingCopies = 3.5;
  * @param steps the micro-batches of each optimizer step
  * @param decodes whether texts are written between them
  */
-export function trainingMemory(
+export async function trainingMemory(
   student: TrainedStudent,
   steps: readonly (readonly (readonly TokenSequence[])[])[],
   decodes = false,
-): TrainingMemory {
+): Promise<TrainingMemory> {
   const { family, trainable } = student;
   const bytesOf = (names: Iterable<string>): number =>
     4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
-  const alive = largestRun(gradientGraph(student).graph, family, steps.flat());
+  const alive = largestRun(gradientGraph(student, await blockSize()), family, steps.flat());
   const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
   // Where passes are summed, the sums stand beside the next pass.
   const gradients = bytesOf(trainable) * (steps.some((step) => step.length > 1) ? 2 : 1);
@@ -56,13 +56,13 @@ export function trainingMemory(
 }
 
 function largestRun(
-  graph: Graph,
+  { graph, multiple }: GradientGraph,
   family: StudentFamily,
   batches: readonly (readonly TokenSequence[])[],
 ): number {
   const seen = new Map<string, Record<string, number>>();
   for (const batch of batches) {
-    const sizes = batchDimensions(family, batch);
+    const sizes = batchDimensions(family, batch, multiple);
     seen.set(JSON.stringify(sizes), sizes);
   }
   return [...seen.values()].reduce((most, sizes) => Math.max(most, peakResultBytes(graph, sizes)), 0);
@@ -72,8 +72,9 @@ function largestRun(
 export function batchDimensions(
   family: StudentFamily,
   batch: readonly TokenSequence[],
+  multiple: number,
 ): Record<string, number> {
-  const { feeds } = batchSequences(family, batch);
+  const { feeds } = batchSequences(family, batch, { multiple });
   const dimensions = (name: string): readonly number[] => (feeds[name] as Tensor).dims;
   const [rows, time] = dimensions("ids") as [number, number];
   const supervised = dimensions("supervised")[0]!;

@@ -1,10 +1,12 @@
 /** Training on the embedded engine: forward and backward as one ONNX graph, AdamW in place on what it gives. */
 
+import { elementCount } from "../../graph/shape.ts";
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import type { OptimizerOptions, StepReport, WeightedSequence } from "../engine.ts";
 import { type AdamWState, addInto, allocateAdamW, clipFactor, globalNorm } from "./adamw.ts";
 import type { SequenceBatch } from "./batch.ts";
+import { blockSize } from "./blocks.ts";
 import { batchSequences } from "./forward.ts";
 import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
@@ -14,7 +16,7 @@ import { type GradientGraph, gradientGraph } from "./training-graph.ts";
 /** Gradients by parameter name. */
 type Gradients = Map<string, Float32Array>;
 
-/** The training graph's session, and what the graph's outputs are. */
+/** The training graph's session, what the graph's outputs are, and what its batches have to be multiples of. */
 type Prepared = Omit<GradientGraph, "graph"> & { session: InPlaceSession };
 
 /** Bytes of arrays for which a garbage collection pays: it takes a tenth of a second. */
@@ -70,7 +72,7 @@ export class Trainer {
     const sums = mapValues(this.states, ({ gradient }) => gradient);
     let first = 0;
     for (const batch of microBatches) {
-      const dense = batchSequences(this.family, batch);
+      const dense = await this.batch(batch);
       if (first > 0) this.further ??= this.newGradients();
       const gradients = first > 0 ? this.further! : sums;
       const tokenLosses = await this.differentiate(dense, batch, gradients);
@@ -86,7 +88,7 @@ export class Trainer {
   /** Gradient of every trainable parameter for one batch, without an update: see InspectableStudent. */
   async gradients(batch: readonly WeightedSequence[], factors?: readonly Float32Array[]): Promise<Gradients> {
     const gradients = this.newGradients();
-    await this.differentiate(batchSequences(this.family, batch), batch, gradients, factors);
+    await this.differentiate(await this.batch(batch), batch, gradients, factors);
     return gradients;
   }
 
@@ -96,8 +98,16 @@ export class Trainer {
   }
 
   private async prepare(): Promise<Prepared> {
-    const { graph, ...outputs } = gradientGraph({ family: this.family, trainable: this.store.trainable });
-    return { session: await createInPlaceSession(graph, "train", this.threads), ...outputs };
+    const { graph, ...rest } = gradientGraph(
+      { family: this.family, trainable: this.store.trainable },
+      await blockSize(),
+    );
+    return { session: await createInPlaceSession(graph, "train", this.threads), ...rest };
+  }
+
+  private async batch(sequences: readonly WeightedSequence[]): Promise<SequenceBatch> {
+    this.prepared ??= await this.prepare();
+    return batchSequences(this.family, sequences, { multiple: this.prepared.multiple });
   }
 
   private newGradients(): Gradients {
@@ -112,12 +122,12 @@ export class Trainer {
     factors?: readonly Float32Array[],
   ): Promise<Float32Array> {
     const { store } = this;
-    this.prepared ??= await this.prepare();
-    const { session, dense: whole, lookups } = this.prepared;
-    const tokenLosses = new Float32Array(dense.offsets.at(-1)!);
+    const { session, dense: parts, lookups } = this.prepared!;
+    const tokenLosses = new Float32Array(dense.feeds.supervised!.size);
     const into: Record<string, Tensor> = { tokenLosses: float32Tensor(tokenLosses, [tokenLosses.length]) };
-    for (const name of whole) {
-      into[`gradient.${name}`] = float32Tensor(gradients.get(name)!, store.weights.get(name)!.dims);
+    for (const { parameter, output, start, shape } of parts) {
+      const numbers = gradients.get(parameter)!.subarray(start, start + elementCount(shape));
+      into[output] = float32Tensor(numbers, shape);
     }
     const feeds = { ...Object.fromEntries(store.weights), ...weightedFeeds(dense, batch, factors) };
     const rows = lookups.map(({ table, indices, rows: name }) => {
@@ -128,7 +138,8 @@ export class Trainer {
       return { table, picked: picked.data as Int32Array, values };
     });
     await runInto(session, feeds, into);
-    for (const { table } of lookups) if (!whole.includes(table)) gradients.get(table)!.fill(0);
+    const written = new Set(parts.map(({ parameter }) => parameter));
+    for (const { table } of lookups) if (!written.has(table)) gradients.get(table)!.fill(0);
     for (const { table, picked, values } of rows) addRowsInto(gradients.get(table)!, picked, values);
     return tokenLosses;
   }
@@ -178,7 +189,7 @@ function reportBatch(
     report.sequenceLosses[first + i] = sum / (to - from);
     report.loss += (sequence.weight * sum) / (to - from);
   });
-  report.targetTokens += losses.length;
+  report.targetTokens += dense.offsets.at(-1)!;
   report.tokens += dense.tokens;
   report.paddedTokens += dense.paddedTokens;
 }
@@ -189,7 +200,7 @@ function weightedFeeds(
   batch: readonly WeightedSequence[],
   factors?: readonly Float32Array[],
 ): Record<string, Tensor> {
-  const tokenWeights = new Float32Array(dense.offsets.at(-1)!);
+  const tokenWeights = new Float32Array(dense.feeds.supervised!.size);
   batch.forEach((sequence, i) => {
     const [from, to] = [dense.offsets[i]!, dense.offsets[i + 1]!];
     const share = sequence.weight / (to - from);

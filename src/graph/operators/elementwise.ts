@@ -52,6 +52,11 @@ export function multiply(a: Operand, b: Operand): Value {
   return binary("Mul", a, b, (gradient, x, y) => [() => multiply(gradient, y), () => multiply(gradient, x)]);
 }
 
+/** x times a number; x itself for 1. */
+export function times(x: Value, factor: number): Value {
+  return factor === 1 ? x : multiply(x, factor);
+}
+
 export function divide(a: Operand, b: Operand): Value {
   return binary("Div", a, b, (gradient, _x, y, output) => [
     () => divide(gradient, y),

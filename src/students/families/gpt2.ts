@@ -1,6 +1,6 @@
 /** GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks, GELU, head tied to the token embedding. */
 import type { Value } from "../../graph/graph.ts";
-import { add } from "../../graph/operators/elementwise.ts";
+import { add, times } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
 import { layerNorm } from "../../graph/operators/neural.ts";
 import { type Gpt2Config, gpt2ParameterShapes } from "../gpt2-config.ts";
@@ -15,12 +15,16 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
   const width = config.n_embd;
   const shapes = gpt2ParameterShapes(config);
   const epsilon = config.layer_norm_epsilon;
-  const normalized = (context: ForwardContext, x: Value, name: string): Value =>
-    layerNorm(x, context.parameter(`${name}.weight`), context.parameter(`${name}.bias`), epsilon);
+  const normalized = (context: ForwardContext, x: Value, name: string, factor = 1): Value => {
+    const [scale, bias] = ["weight", "bias"].map((part) =>
+      times(context.parameter(`${name}.${part}`), factor),
+    );
+    return layerNorm(x, scale!, bias!, epsilon);
+  };
   const options = { layout: "in-out", bias: true } as const;
-  const feedForward = (context: ForwardContext, x: Value, name: string): Value =>
-    plainFeedForward(context, x, {
-      modules: { into: `${name}.c_fc`, out: `${name}.c_proj` },
+  const feedForward = (context: ForwardContext, x: Value, block: string): Value =>
+    plainFeedForward(context, (factor) => normalized(context, x, `${block}.ln_2`, factor), {
+      modules: { into: `${block}.mlp.c_fc`, out: `${block}.mlp.c_proj` },
       width: config.n_inner ?? 4 * width,
       activation: geluOf(context),
       optionsOf: () => options,
@@ -58,7 +62,7 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
           x = gather(x, context.rows, { unique: true });
         }
         x = add(x, linearLayer(context, attended, `${block}.attn.c_proj`, options));
-        x = add(x, feedForward(context, normalized(context, x, `${block}.ln_2`), `${block}.mlp`));
+        x = add(x, feedForward(context, x, block));
       }
       return normalized(context, x, "transformer.ln_f");
     },

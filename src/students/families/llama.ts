@@ -3,7 +3,7 @@
  * feed-forward layer. Qwen2 has biases on queries, keys and values.
  */
 import type { Value } from "../../graph/graph.ts";
-import { add } from "../../graph/operators/elementwise.ts";
+import { add, times } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
 import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type LlamaConfig, llamaParameterShapes } from "../llama-config.ts";
@@ -17,18 +17,26 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
   const width = config.hidden_size;
   const { num_attention_heads: heads, num_key_value_heads: keyValueHeads } = config;
   const shapes = llamaParameterShapes(config);
-  const normalized = (context: ForwardContext, x: Value, name: string): Value =>
-    rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
+  const normalized = (context: ForwardContext, x: Value, name: string, factor = 1): Value =>
+    rmsNorm(x, times(context.parameter(`${name}.weight`), factor), config.rms_norm_eps);
   const optionsOf = (name: string) => ({ layout: "out-in", bias: shapes.has(`${name}.bias`) }) as const;
   const projected = (context: ForwardContext, x: Value, name: string): Value =>
     linearLayer(context, x, name, optionsOf(name));
-  const feedForward = (context: ForwardContext, x: Value, name: string): Value =>
-    gatedFeedForward(context, x, {
-      modules: { gate: `${name}.gate_proj`, up: `${name}.up_proj`, out: `${name}.down_proj` },
-      width: config.intermediate_size,
-      activation: { apply: silu },
-      optionsOf,
-    });
+  const feedForward = (context: ForwardContext, x: Value, block: string): Value =>
+    gatedFeedForward(
+      context,
+      (factor) => normalized(context, x, `${block}.post_attention_layernorm`, factor),
+      {
+        modules: {
+          gate: `${block}.mlp.gate_proj`,
+          up: `${block}.mlp.up_proj`,
+          out: `${block}.mlp.down_proj`,
+        },
+        width: config.intermediate_size,
+        activation: { apply: silu },
+        optionsOf,
+      },
+    );
 
   return {
     name: config.model_type,
@@ -62,10 +70,7 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
           x = gather(x, context.rows, { unique: true });
         }
         x = add(x, projected(context, attended, `${block}.self_attn.o_proj`));
-        x = add(
-          x,
-          feedForward(context, normalized(context, x, `${block}.post_attention_layernorm`), `${block}.mlp`),
-        );
+        x = add(x, feedForward(context, x, block));
       }
       return normalized(context, x, "model.norm");
     },

@@ -3,7 +3,7 @@
  * unscaled attention scores, a ReLU feed-forward layer or a gated GELU one, no biases.
  */
 import type { Value } from "../../graph/graph.ts";
-import { add, multiply } from "../../graph/operators/elementwise.ts";
+import { add, multiply, times } from "../../graph/operators/elementwise.ts";
 import { gather, reshape } from "../../graph/operators/layout.ts";
 import { relu, rmsNorm } from "../../graph/operators/neural.ts";
 import { relativeBias } from "../relative-positions.ts";
@@ -21,8 +21,8 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
   const options = { layout: "out-in", bias: false } as const;
   const projected = (context: ParameterContext, x: Value, name: string): Value =>
     linearLayer(context, x, name, options);
-  const normalized = (context: ParameterContext, x: Value, name: string): Value =>
-    rmsNorm(x, context.parameter(`${name}.weight`), config.layer_norm_epsilon);
+  const normalized = (context: ParameterContext, x: Value, name: string, factor = 1): Value =>
+    rmsNorm(x, times(context.parameter(`${name}.weight`), factor), config.layer_norm_epsilon);
 
   /** Embeddings of ids [batch, time]: [tokens, width]. */
   const embedded = (context: EncodeContext, tokens: string): Value =>
@@ -41,7 +41,7 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
   };
 
   const feedForward = (context: ParameterContext, x: Value, sublayer: string): Value => {
-    const read = normalized(context, x, `${sublayer}.layer_norm`);
+    const read = (factor: number): Value => normalized(context, x, `${sublayer}.layer_norm`, factor);
     const name = `${sublayer}.DenseReluDense`;
     const common = { width: config.d_ff, optionsOf: () => options };
     const out = `${name}.wo`;
