@@ -18,11 +18,12 @@ export interface BlockOptions {
 /** The domain of the operators that work on blocked images. */
 export const blockedDomain = "com.microsoft.nchwc";
 
-/** Nanoseconds on two threads; only their ratios matter. Measured on a Xeon with AVX-512. */
+/** Nanoseconds on two threads of a Xeon with AVX-512, inside training steps; only their ratios matter. */
 const cost = {
-  /** Per element from plain to another form, and from blocked to plain. */
-  reorder: 0.32,
-  /** Per element from turned to plain, on one thread. */
+  /** Per element from plain to another form. */
+  block: 0.33,
+  /** Per element back to plain, from the turned form on one thread. */
+  unblock: 0.54,
   turnBack: 0.67,
   /** Per conversion. */
   nodes: 8e3,
@@ -81,13 +82,13 @@ export class Forms {
     const unblocking = this.has(value, "plain")
       ? 0
       : this.costBack(value, this.has(value, "blocked") ? "blocked" : "turned");
-    return unblocking + (form === "plain" ? 0 : this.perElement(value, cost.reorder));
+    return unblocking + (form === "plain" ? 0 : this.perElement(value, cost.block));
   }
 
   /** What it costs to bring a value from this form into plain order. */
   costBack(value: Value, form: "blocked" | "turned"): number {
     if (value.shape[0] === 1 && form === "blocked") return 0;
-    return this.perElement(value, form === "blocked" ? cost.reorder : cost.turnBack);
+    return this.perElement(value, form === "blocked" ? cost.unblock : cost.turnBack);
   }
 
   private perElement({ shape }: Value, nanoseconds: number): number {
