@@ -1,7 +1,7 @@
 /**
- * Whether the runtime has the operators that src/graph/blocks/block-products.ts writes, and how wide its blocks are: onnxruntime takes the
- * width of the processor's vectors, 16 numbers with AVX-512 and 8 with AVX2 and others, and says it nowhere. So it is tried
- * out, once per process; where no width gives the right product, products stay Gemm and nothing else changes.
+ * Whether the runtime has the operators that src/graph/blocks/ writes, in blocks of 16: so it is where the processor has AVX-512. It says that
+ * nowhere, so it is tried out, once per process; where the product is not right, products stay Gemm and nothing else changes. That is
+ * also so on other processors: with AVX2 a block has 8 columns, and nobody has measured whether it helps there.
  */
 import { blockProducts } from "../../graph/blocks/block-products.ts";
 import { Graph } from "../../graph/graph.ts";
@@ -10,21 +10,17 @@ import { createSession, Tensor } from "./session.ts";
 
 /** Columns of a block, or 1 where there are none. */
 export function blockSize(): Promise<number> {
-  found ??= tryOut();
+  found ??= tryOut(16).then((isRight) => (isRight ? 16 : 1));
   return found;
 }
 
 let found: Promise<number> | undefined;
 
-async function tryOut(): Promise<number> {
-  for (const block of [16, 8]) if (await isBlock(block)) return block;
-  return 1;
-}
-
 const size = 32;
 
 /** Multiplies two matrices of small whole numbers in blocks of this width. */
-async function isBlock(block: number): Promise<boolean> {
+async function tryOut(block: number): Promise<boolean> {
+  if (process.arch !== "x64") return false;
   const graph = new Graph();
   const [a, b] = ["a", "b"].map((name) => graph.input(name, "float32", [size, size]));
   graph.output(linear(a!, b!), "product");

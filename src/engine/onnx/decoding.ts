@@ -284,7 +284,10 @@ export class Decoder {
     if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
     let session = this.sessions.get(kind);
     if (session === undefined) {
-      session = await createSession(this.build(kind), kind, this.threads);
+      // A pass over prompts comes once, and then many short ones of the other session.
+      session = await createSession(this.build(kind), kind, this.threads, {
+        sleepBetweenRuns: kind !== "token",
+      });
       this.sessions.set(kind, session);
       this.sessionVersion = this.store.version;
     }

@@ -13,11 +13,19 @@ export function resolveThreads(threads: number): number {
   return threads > 0 ? threads : cpus().length;
 }
 
+export interface SessionOptions extends SerializeOptions {
+  /**
+   * The session's threads sleep between runs. By default they spin for some milliseconds first, which is good for runs that follow one
+   * another, and takes the cores from another session that runs next.
+   */
+  sleepBetweenRuns?: boolean;
+}
+
 export async function createSession(
   graph: Graph,
   name: string,
   threads: number,
-  options: SerializeOptions = {},
+  { sleepBetweenRuns = false, ...options }: SessionOptions = {},
 ): Promise<Session> {
   return await ort.InferenceSession.create(serializeGraph(graph, name, options), {
     intraOpNumThreads: resolveThreads(threads),
@@ -28,6 +36,7 @@ export async function createSession(
     // A planned block per input shape lies beside what the first run of that shape took: half as much memory again, for no speed.
     enableMemPattern: false,
     logSeverityLevel: 3,
+    ...(sleepBetweenRuns ? { extra: { session: { intra_op: { allow_spinning: "0" } } } } : {}),
   });
 }
 

@@ -45,7 +45,7 @@ export function blockProducts(graph: Graph, options: BlockProductsOptions): bool
  * Elements of the largest result that is made in blocks: the blocks are one more copy of it. Heads of large vocabularies have gradients
  * beyond it, at the step's moment of most memory.
  */
-const largestResult = 32e6;
+const largestResult = 16e6;
 
 /** What Gemm takes longer per multiplication, in nanoseconds as in forms.ts, and longer still where its first operand is transposed. */
 const cost = { gemm: 1.5e-3, gemmTransposed: 2.1e-3 };
