@@ -102,6 +102,10 @@ describe("a product", () => {
     await expectSame(shapes, ([x, y]) => [linear(x!, y!, undefined, { transposeA: true, scale: 4 })], 1);
   });
 
+  test("of a matrix with itself, with a factor", async () => {
+    await expectSame([[48, 32]], ([x]) => [linear(x!, x!, undefined, { transposeB: true, scale: 3 })], 1);
+  });
+
   test("of sizes that are no whole blocks stays what it is, and so does a small one that it does not help", async () => {
     const odd: Shape[] = [
       ["tokens", 20],

@@ -19,7 +19,12 @@ import { forcedJudge } from "../../src/method/probe/judge.ts";
 import { probeRationales } from "../../src/method/probe/probe.ts";
 import { DivergenceGuard } from "../../src/pipeline/guard.ts";
 import { RandomStream } from "../../src/util/random.ts";
-import { temporaryFolder } from "../engine/tiny-student.ts";
+import {
+  temporaryFolder,
+  tinyModel,
+  vocabulary as tinyVocabulary,
+  writeTiny,
+} from "../engine/tiny-student.ts";
 import { golden, grown, largestDifference, rationales } from "./material.ts";
 
 /** One student per family that is there. */
@@ -190,6 +195,26 @@ describe.runIf(process.env.SKIPTHINK_TORCH)("both engines", () => {
       expect(other.suppressed).toEqual(onnx.suppressed);
     },
     5 * minutes,
+  );
+
+  it(
+    "a student wide enough for products in blocks: losses and gradient norms of 10 steps agree",
+    async () => {
+      const sizes = { n_embd: 256, n_inner: 512, n_head: 4, initializer_range: 0.05 };
+      const folder = await writeTiny(tinyModel(sizes));
+      const [onnx, other] = await withBoth(folder, tinyVocabulary, async (student) => {
+        const reports = [];
+        for (let step = 0; step < 10; step++)
+          reports.push(await student.train(batch(tinyVocabulary, step), 1e-3));
+        return reports;
+      });
+      onnx.forEach(({ loss, gradientNorm }, step) => {
+        expect(Math.abs(other[step]!.loss - loss)).toBeLessThan(1e-4);
+        expect(Math.abs(other[step]!.gradientNorm / gradientNorm - 1)).toBeLessThan(1e-3);
+      });
+      expect(onnx[5]!.loss).toBeLessThan(onnx[0]!.loss - 0.1);
+    },
+    minutes,
   );
 
   it(

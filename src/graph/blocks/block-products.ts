@@ -228,7 +228,8 @@ class Rewriting {
     // A convolution has no factor: the smallest of the three matrices has it.
     const sizeOf = (value: Value): number =>
       this.scaled.has(scaledKey(value, scale)) ? 0 : forms.size(value.shape);
-    const [least] = scale === 1 ? [] : [a, b, output].sort((one, other) => sizeOf(one) - sizeOf(other));
+    const candidates = scale === 1 ? [] : a === b ? [output] : [a, b, output];
+    const [least] = candidates.sort((one, other) => sizeOf(one) - sizeOf(other));
     const operand = ([value, valueForm]: Operand): Value =>
       value === least ? this.scaledForm(value, scale, valueForm) : forms.get(value, valueForm);
     const [image, filters] = [operand(operands.image), operand(operands.filters)];
