@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { StepReport, TokenSequence } from "../../src/engine/engine.ts";
 import { lengthBatches } from "../../src/engine/onnx/batch.ts";
+import { blockSize } from "../../src/engine/onnx/blocks.ts";
 import type { OnnxStudent } from "../../src/engine/onnx/student.ts";
 import { openSafetensors } from "../../src/tensor/safetensors.ts";
 import {
@@ -10,6 +11,7 @@ import {
   ragged,
   sequences,
   temporaryFolder,
+  tinyModel,
   tokens,
   vocabulary,
   weighted,
@@ -41,10 +43,10 @@ function expectNear(
   expect([...a.keys()]).toEqual([...b.keys()]);
   for (const [name, values] of a) {
     const other = b.get(name)!;
-    const scale = Math.max(1e-3, ...other.map(Math.abs));
-    values.forEach((value, i) => {
-      expect(Math.abs(value - other[i]!), `${name}[${i}]`).toBeLessThan(tolerance * scale);
-    });
+    const largest = (of: Float32Array): number =>
+      of.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const difference = largest(values.map((value, i) => value - other[i]!));
+    expect(difference, name).toBeLessThan(tolerance * Math.max(1e-3, largest(other)));
   }
 }
 
@@ -125,6 +127,45 @@ describe("train()", () => {
       states.push(await stateOf(student));
     }
     expectSame(states[0]!, states[1]!);
+  });
+
+  describe("of a student wide enough for products in blocks", () => {
+    const sizes = { n_embd: 256, n_inner: 512, n_head: 4, initializer_range: 0.05 };
+    const wide = tinyModel(sizes);
+
+    test.each([1, 2])("goes on from a checkpoint bit for bit (threads: %i)", async (threads) => {
+      const [whole, first, second] = await Promise.all([0, 1, 2].map(() => openTiny({ threads }, wide)));
+      const batches = [ragged, ragged.slice(0, 3), ragged.slice(1), ragged.slice(2, 3)].map(weighted);
+      for (const batch of batches) await whole!.train([batch], 1e-3);
+      for (const batch of batches.slice(0, 2)) await first!.train([batch], 1e-3);
+      const folder = await temporaryFolder();
+      await first!.saveCheckpoint(folder);
+      await second!.loadCheckpoint(folder);
+      for (const batch of batches.slice(2)) await second!.train([batch], 1e-3);
+      expectSame(await stateOf(whole!), await stateOf(second!));
+    });
+
+    test("micro-batches make the same update as one batch, whatever they are padded to", async () => {
+      const optimizer = { epsilon: 1e-4 };
+      const [whole, parts] = [await openTiny({ optimizer }, wide), await openTiny({ optimizer }, wide)];
+      const one = await whole.train([weighted(ragged)], 1e-2);
+      const batch = weighted(ragged);
+      const several = await parts.train([batch.slice(0, 2), batch.slice(2, 3), batch.slice(3)], 1e-2);
+      expect(several.loss).toBeCloseTo(one.loss, 5);
+      expect([several.targetTokens, several.tokens]).toEqual([one.targetTokens, one.tokens]);
+      expectNear(await stateOf(parts), await stateOf(whole), 1e-4);
+    });
+
+    test("pads beyond the context where blocks ask for it", async () => {
+      const student = await openTiny({}, tinyModel({ ...sizes, n_positions: 50 }));
+      const long = { prompt: tokens("long", 47), context: [], target: tokens("target", 3) };
+      const batch = weighted([long, ...ragged.slice(0, 2)]);
+      const [scored] = await student.score([long]);
+      const report = await student.train([batch], 0);
+      expect(report.sequenceLosses[0]!).toBeCloseTo(-mean(scored!.logProbabilities), 5);
+      // Three rows of 49 tokens that predict something.
+      if ((await blockSize()) === 16) expect(report.paddedTokens).toBe(3 * 64);
+    });
   });
 
   test("loss weights every item's mean, whatever its length", async () => {
