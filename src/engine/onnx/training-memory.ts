@@ -3,6 +3,7 @@
  * whole is meant, its largest resident set.
  */
 import { peakResultBytes } from "../../graph/memory.ts";
+import { elementCount } from "../../graph/shape.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { TokenSequence } from "../engine.ts";
 import { blockSize } from "./blocks.ts";
@@ -44,7 +45,7 @@ export async function trainingMemory(
 ): Promise<TrainingMemory> {
   const { family, trainable } = student;
   const bytesOf = (names: Iterable<string>): number =>
-    4 * [...names].reduce((sum, name) => sum + elements(family.parameterShapes.get(name)!), 0);
+    4 * [...names].reduce((sum, name) => sum + elementCount(family.parameterShapes.get(name)!), 0);
   const alive = largestRun(gradientGraph(student, await blockSize()), family, steps.flat());
   const parameterBytes = bytesOf(family.parameterShapes.keys()) + 2 * bytesOf(trainable);
   // Where passes are summed, the sums stand beside the next pass.
@@ -82,8 +83,4 @@ export function batchDimensions(
   if (!isEncoderDecoder(family)) return own;
   const source = dimensions("sourceIds")[1]!;
   return { ...own, source, sourceTokens: rows * source };
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

@@ -72,10 +72,9 @@ export class Trainer {
     const sums = mapValues(this.states, ({ gradient }) => gradient);
     let first = 0;
     for (const batch of microBatches) {
-      const dense = await this.batch(batch);
       if (first > 0) this.further ??= this.newGradients();
       const gradients = first > 0 ? this.further! : sums;
-      const tokenLosses = await this.differentiate(dense, batch, gradients);
+      const { dense, tokenLosses } = await this.differentiate(batch, gradients);
       reportBatch(report, batch, first, dense, tokenLosses);
       if (gradients !== sums) for (const [name, values] of gradients) addInto(sums.get(name)!, values);
       first += batch.length;
@@ -88,7 +87,7 @@ export class Trainer {
   /** Gradient of every trainable parameter for one batch, without an update: see InspectableStudent. */
   async gradients(batch: readonly WeightedSequence[], factors?: readonly Float32Array[]): Promise<Gradients> {
     const gradients = this.newGradients();
-    await this.differentiate(await this.batch(batch), batch, gradients, factors);
+    await this.differentiate(batch, gradients, factors);
     return gradients;
   }
 
@@ -105,24 +104,20 @@ export class Trainer {
     return { session: await createInPlaceSession(graph, "train", this.threads), ...rest };
   }
 
-  private async batch(sequences: readonly WeightedSequence[]): Promise<SequenceBatch> {
-    this.prepared ??= await this.prepare();
-    return batchSequences(this.family, sequences, { multiple: this.prepared.multiple });
-  }
-
   private newGradients(): Gradients {
     return mapValues(this.states, ({ gradient }) => new Float32Array(gradient.length));
   }
 
-  /** Writes the batch's gradients into the given arrays. @returns the supervised tokens' losses */
+  /** Writes the batch's gradients into the given arrays. @returns the losses of its supervised tokens, by its offsets */
   private async differentiate(
-    dense: SequenceBatch,
     batch: readonly WeightedSequence[],
     gradients: Gradients,
     factors?: readonly Float32Array[],
-  ): Promise<Float32Array> {
+  ): Promise<{ dense: SequenceBatch; tokenLosses: Float32Array }> {
     const { store } = this;
-    const { session, dense: parts, lookups } = this.prepared!;
+    this.prepared ??= await this.prepare();
+    const { session, multiple, dense: parts, lookups } = this.prepared;
+    const dense = batchSequences(this.family, batch, { multiple });
     const tokenLosses = new Float32Array(dense.feeds.supervised!.size);
     const into: Record<string, Tensor> = { tokenLosses: float32Tensor(tokenLosses, [tokenLosses.length]) };
     for (const { parameter, output, start, shape } of parts) {
@@ -141,7 +136,7 @@ export class Trainer {
     const written = new Set(parts.map(({ parameter }) => parameter));
     for (const { table } of lookups) if (!written.has(table)) gradients.get(table)!.fill(0);
     for (const { table, picked, values } of rows) addRowsInto(gradients.get(table)!, picked, values);
-    return tokenLosses;
+    return { dense, tokenLosses };
   }
 
   private update(learningRate: number, report: StepReport): void {

@@ -31,7 +31,7 @@ const cost = {
 
 /** The forms that each value of a graph has by now; one that is not known here is plain. */
 export class Forms {
-  readonly options: BlockOptions;
+  private readonly options: BlockOptions;
   private readonly graph: Graph;
   private readonly made = new Map<Value, Map<Form, Value>>();
   private readonly given: ReadonlySet<Value>;
