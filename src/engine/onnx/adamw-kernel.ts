@@ -4,7 +4,16 @@
  *
  * A module works on its own memory only. Weights, gradients and moments therefore live in it (a session reads and writes there as in
  * any other array) and are never copied.
+ *
+ * An array is gone through in several equal parts side by side. A processor fetches a few lines of memory ahead of each place that is
+ * being read; from one place after the other that is a fraction of what memory gives.
  */
+
+/** Parts that the sum of squares, which reads one array, and the update, which reads four, go through side by side. */
+const [sumParts, updateParts] = [8, 2] as const;
+const vectorBytes = 16;
+/** Arrays end at multiples of this, counted from where they begin, with zeros after their numbers: all parts are of whole vectors. */
+export const arrayPadding = vectorBytes * sumParts;
 
 // The module's memory: four sums of squares, and what is allocated in it.
 const sumsAt = 0;
@@ -15,11 +24,11 @@ export const largestAllocation = 2 ** 32 - allocatedAt;
 export interface AdamWKernel {
   /** What `addSquares` adds to: [4] */
   sums: Float64Array;
-  /** Adds the square of number i from the given byte on to sum i mod 4; of up to three numbers after `count` too. @param count above 0 */
+  /** Adds the squares of the numbers from the given byte on to the sums, with what follows up to `arrayPadding`. @param count above 0 */
   addSquares(count: number, at: number): void;
   /** An array in the module's memory. Byte `at` counts from the beginning of what is allocated; a multiple of 4. */
   array(at: number, length: number): Float32Array;
-  /** Updates `count` numbers from the given bytes on, and up to three after them. @param count above 0 */
+  /** Updates `count` numbers from the given bytes on, with what follows up to `arrayPadding`. @param count above 0 */
   update(
     count: number,
     gradientAt: number,
@@ -51,8 +60,8 @@ interface WebAssemblyInterface {
   ) => {
     exports: {
       memory: { buffer: ArrayBuffer };
-      addSquares(bytes: number, at: number): void;
-      update(bytes: number, ...rest: number[]): void;
+      addSquares(partBytes: number, at: number): void;
+      update(partBytes: number, ...rest: number[]): void;
     };
   };
 }
@@ -63,11 +72,11 @@ export function createAdamWKernel(bytes: number): AdamWKernel {
   const { memory, addSquares, update } = new Instance(new Module(moduleBytes(bytes))).exports;
   return {
     sums: new Float64Array(memory.buffer, sumsAt, 4),
-    addSquares: (count, at) => addSquares(4 * count, allocatedAt + at),
+    addSquares: (count, at) => addSquares(partBytes(count, sumParts), allocatedAt + at),
     array: (at, length) => new Float32Array(memory.buffer, allocatedAt + at, length),
     update: (count, gradientAt, weightsAt, firstMomentAt, secondMomentAt, scalars) =>
       update(
-        4 * count,
+        partBytes(count, updateParts),
         allocatedAt + gradientAt,
         allocatedAt + weightsAt,
         allocatedAt + firstMomentAt,
@@ -75,6 +84,11 @@ export function createAdamWKernel(bytes: number): AdamWKernel {
         ...scalars,
       ),
   };
+}
+
+/** Bytes of each of `parts` equal parts of whole vectors that hold `count` numbers. */
+function partBytes(count: number, parts: number): number {
+  return vectorBytes * Math.ceil((4 * count) / (vectorBytes * parts));
 }
 
 const [f32, v128, i32] = [0x7d, 0x7b, 0x7f];
@@ -111,78 +125,98 @@ const upperHalf = simd(0x0d, ...Array.from({ length: 16 }, (_, i) => 8 + i));
 const loop = (body: number[], offset: number, bytes: number): number[] => [
   ...[0x03, 0x40],
   ...body,
-  ...[...get(offset), 0x41, 16, ...addInteger, ...tee(offset)],
+  ...[...get(offset), 0x41, vectorBytes, ...addInteger, ...tee(offset)],
   ...[...get(bytes), 0x49, 0x0d, 0],
   0x0b,
 ];
 
-/** Sums of squares. Parameters: bytes, address. Locals: offset; the four numbers, their halves as float64, two pairs of sums. */
+/** `body` for at = start, start + bytes, …: the same place in each part. */
+const forEachPart = (
+  parts: number,
+  { start, at, bytes }: { start: number[]; at: number; bytes: number },
+  body: (part: number) => number[],
+): number[] => [
+  ...[...start, ...set(at)],
+  ...Array.from({ length: parts }, (_, part) => [
+    ...(part === 0 ? [] : [...get(at), ...get(bytes), ...addInteger, ...set(at)]),
+    ...body(part),
+  ]).flat(),
+];
+
+/** Sums of squares. Parameters: bytes of a part, address. Locals: offset, address; four numbers, half of them as float64, sums of each part. */
 function addSquaresBody(): number[] {
-  const [bytes, start, offset, numbers, half, lower, upper] = [0, 1, 2, 3, 4, 5, 6];
-  const address = [0x41, 0];
+  const [bytes, start, offset, at, numbers, half, firstSum] = [0, 1, 2, 3, 4, 5, 6];
   const square = [...promoteLow, ...tee(half), ...get(half), ...multiplyDouble];
+  const sums = (part: number): [lower: number, upper: number] => [
+    firstSum + 2 * part,
+    firstSum + 2 * part + 1,
+  ];
+  const addPart = (part: number): number[] => {
+    const [lower, upper] = sums(part);
+    return [
+      ...[...get(at), ...load(), ...set(numbers)],
+      ...[...get(lower), ...get(numbers), ...square, ...addDouble, ...set(lower)],
+      ...[...get(upper), ...get(numbers), ...get(numbers), ...upperHalf, ...square],
+      ...[...addDouble, ...set(upper)],
+    ];
+  };
+  const address = [0x41, 0];
+  /** Adds the lower (0) or upper (1) sums of all parts to what is stored. */
+  const addSums = (which: 0 | 1): number[] => {
+    const place = sumsAt + vectorBytes * which;
+    const parts = Array.from({ length: sumParts }, (_, part) => [...get(sums(part)[which]), ...addDouble]);
+    return [...address, ...address, ...load(place), ...parts.flat(), ...store(place)];
+  };
   return [
-    ...[2, 1, i32, 4, v128],
-    ...[...address, ...load(sumsAt), ...set(lower), ...address, ...load(sumsAt + 16), ...set(upper)],
+    ...[2, 2, i32, 2 + 2 * sumParts, v128],
     ...loop(
-      [
-        ...[...get(start), ...get(offset), ...addInteger, ...load(), ...set(numbers)],
-        ...[...get(lower), ...get(numbers), ...square, ...addDouble, ...set(lower)],
-        ...[...get(upper), ...get(numbers), ...get(numbers), ...upperHalf, ...square],
-        ...[...addDouble, ...set(upper)],
-      ],
+      forEachPart(sumParts, { start: [...get(start), ...get(offset), ...addInteger], at, bytes }, addPart),
       offset,
       bytes,
     ),
-    ...[...address, ...get(lower), ...store(sumsAt), ...address, ...get(upper), ...store(sumsAt + 16)],
+    ...[...addSums(0), ...addSums(1)],
     0x0b,
   ];
 }
 
-/** AdamW. Parameters: bytes, four addresses, the scalars. Locals: offset; each scalar four times; what is computed. */
+/** AdamW. Parameters: bytes of a part, four addresses, the scalars. Locals: offset in a part and in the arrays; scalars four times; results. */
 function updateBody(): number[] {
   const bytes = 0;
   const [gradientAt, weightsAt, firstMomentAt, secondMomentAt] = [1, 2, 3, 4];
   const firstScalar = 1 + arrayCount;
   const offset = firstScalar + scalarCount;
+  const at = offset + 1;
   const [clip, beta1, firstGain, beta2, secondGain, stepSize, secondScale, epsilon, kept] = Array.from(
     { length: scalarCount },
-    (_, i) => offset + 1 + i,
+    (_, i) => at + 1 + i,
   ) as [number, number, number, number, number, number, number, number, number];
-  const [g, m, v] = [0, 1, 2].map((i) => offset + 1 + scalarCount + i) as [number, number, number];
+  const [g, m, v] = [0, 1, 2].map((i) => at + 1 + scalarCount + i) as [number, number, number];
   const scalars = Array.from({ length: scalarCount }, (_, i) => [
     ...get(firstScalar + i),
     ...splat,
     ...set(clip + i),
   ]);
-  const address = (array: number): number[] => [...get(array), ...get(offset), ...addInteger];
+  const address = (array: number): number[] => [...get(array), ...get(at), ...addInteger];
   const number = (array: number): number[] => [...address(array), ...load()];
+  const formula = [
+    // g = gradient · clip
+    ...[number(gradientAt), get(clip), multiply, set(g)].flat(),
+    // m = β₁ m + (1 − β₁) g
+    ...[address(firstMomentAt), number(firstMomentAt), get(beta1), multiply].flat(),
+    ...[get(g), get(firstGain), multiply, add, tee(m), store()].flat(),
+    // v = β₂ v + (1 − β₂) g²
+    ...[address(secondMomentAt), number(secondMomentAt), get(beta2), multiply].flat(),
+    ...[get(g), get(secondGain), multiply, get(g), multiply, add, tee(v), store()].flat(),
+    // w = kept · w − stepSize · m / (scale · √v + ε)
+    ...[address(weightsAt), number(weightsAt), get(kept), multiply, get(stepSize), get(m), multiply].flat(),
+    ...[get(v), squareRoot, get(secondScale), multiply, get(epsilon), add].flat(),
+    ...[divide, subtract, store()].flat(),
+  ];
   return [
-    ...[2, 1, i32, scalarCount + 3, v128],
+    ...[2, 2, i32, scalarCount + 3, v128],
     ...scalars.flat(),
     ...loop(
-      [
-        // g = gradient · clip
-        ...[number(gradientAt), get(clip), multiply, set(g)].flat(),
-        // m = β₁ m + (1 − β₁) g
-        ...[address(firstMomentAt), number(firstMomentAt), get(beta1), multiply].flat(),
-        ...[get(g), get(firstGain), multiply, add, tee(m), store()].flat(),
-        // v = β₂ v + (1 − β₂) g²
-        ...[address(secondMomentAt), number(secondMomentAt), get(beta2), multiply].flat(),
-        ...[get(g), get(secondGain), multiply, get(g), multiply, add, tee(v), store()].flat(),
-        // w = kept · w − stepSize · m / (scale · √v + ε)
-        ...[
-          address(weightsAt),
-          number(weightsAt),
-          get(kept),
-          multiply,
-          get(stepSize),
-          get(m),
-          multiply,
-        ].flat(),
-        ...[get(v), squareRoot, get(secondScale), multiply, get(epsilon), add].flat(),
-        ...[divide, subtract, store()].flat(),
-      ],
+      forEachPart(updateParts, { start: get(offset), at, bytes }, () => formula),
       offset,
       bytes,
     ),

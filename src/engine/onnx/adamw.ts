@@ -8,7 +8,13 @@
  */
 
 import { inputError } from "../../util/errors.ts";
-import { type AdamWKernel, createAdamWKernel, largestAllocation, type Scalars } from "./adamw-kernel.ts";
+import {
+  type AdamWKernel,
+  arrayPadding,
+  createAdamWKernel,
+  largestAllocation,
+  type Scalars,
+} from "./adamw-kernel.ts";
 
 /** What an update of one step has in common for all parameters. */
 export interface AdamWStep {
@@ -39,8 +45,11 @@ export interface AdamWState {
 
 /** Parameters share kernels up to this many bytes; a larger one has a kernel of its own. */
 const sharedKernelBytes = 2 ** 31;
-/** Arrays begin at multiples of this: as wide as the widest vector registers. */
-const alignment = 64;
+/**
+ * Between arrays, so that the four of one parameter do not lie at the same place of a 4 KB page, as matrices otherwise do: a processor
+ * takes a read for one of what it has just written where the addresses agree in their last 12 bits.
+ */
+const gap = 512;
 
 /** State for these parameters; weights are zeros too. @throws SkipthinkError for a parameter that is too large */
 export function allocateAdamW(parameters: readonly { name: string; length: number }[]): AdamWState[] {
@@ -75,7 +84,7 @@ export function allocateAdamW(parameters: readonly { name: string; length: numbe
 }
 
 function stateBytes(length: number): number {
-  return 4 * alignment * Math.ceil((4 * length) / alignment);
+  return 4 * (arrayPadding * Math.ceil((4 * length) / arrayPadding) + gap);
 }
 
 function stateAt(kernel: AdamWKernel, at: number, length: number): AdamWState {
@@ -102,7 +111,7 @@ function stateAt(kernel: AdamWKernel, at: number, length: number): AdamWState {
     },
     squaredNorm() {
       kernel.sums.fill(0);
-      // The numbers up to the next multiple of four are zeros.
+      // What follows the numbers is zeros.
       if (length > 0) kernel.addSquares(length, at);
       const [a, b, c, d] = kernel.sums as unknown as [number, number, number, number];
       return a + b + (c + d);
