@@ -7,6 +7,7 @@ import { multiply } from "../../graph/operators/elementwise.ts";
 import { crossEntropy } from "../../graph/operators/neural.ts";
 import { reduceSum } from "../../graph/operators/reduce.ts";
 import { elementCount } from "../../graph/shape.ts";
+import { cutTallProducts } from "../../graph/tall-products.ts";
 import type { StudentFamily } from "../../students/families/encoder-decoder.ts";
 import { forwardSequences, parameterInputs } from "./forward.ts";
 
@@ -102,11 +103,19 @@ export function gradientGraph(
     return { table, indices: operation.inputs[1]!.name, rows };
   });
   const blocked = block > 1 && blockProducts(graph, { block, aligned: usualSizes, always });
+  const cut = cutTallProducts(graph);
   const shapes = new Map(graph.outputs.map(({ name, shape }) => [name, shape as readonly number[]]));
   return {
     graph,
     multiple: blocked ? block : 1,
-    dense: parts.map((part) => ({ ...part, shape: shapes.get(part.output)! })),
+    dense: parts.flatMap(({ parameter, output, start }) => {
+      const pieces = cut.get(output);
+      if (pieces === undefined) return [{ parameter, output, start, shape: shapes.get(output)! }];
+      return pieces.map(({ value: { name, shape }, firstRow }) => {
+        const first = start + firstRow * (shape[1] as number);
+        return { parameter, output: name, start: first, shape: shape as readonly number[] };
+      });
+    }),
     lookups,
   };
 }

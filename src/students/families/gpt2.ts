@@ -25,7 +25,6 @@ export function gpt2Family(config: Gpt2Config): DecoderFamily {
   const feedForward = (context: ForwardContext, x: Value, block: string): Value =>
     plainFeedForward(context, (factor) => normalized(context, x, `${block}.ln_2`, factor), {
       modules: { into: `${block}.mlp.c_fc`, out: `${block}.mlp.c_proj` },
-      width: config.n_inner ?? 4 * width,
       activation: geluOf(context),
       optionsOf: () => options,
     });

@@ -32,7 +32,6 @@ export function llamaFamily(config: LlamaConfig): DecoderFamily {
           up: `${block}.mlp.up_proj`,
           out: `${block}.mlp.down_proj`,
         },
-        width: config.intermediate_size,
         activation: { apply: silu },
         optionsOf,
       },

@@ -9,7 +9,7 @@ import { rmsNorm, rotary, silu } from "../../graph/operators/neural.ts";
 import { type Phi3Config, phi3ParameterShapes } from "../phi3-config.ts";
 import { rotaryTables } from "../rotary.ts";
 import type { DecoderFamily, ForwardContext } from "./family.ts";
-import { innerWidths, joinInputs, splitOutputs } from "./layer-parts.ts";
+import { splitOutputs } from "./layer-parts.ts";
 import { linearLayer, linearLayers } from "./linear-layer.ts";
 import { embedTokens, headLogits } from "./token-table.ts";
 
@@ -23,11 +23,9 @@ export function phi3Family(config: Phi3Config): DecoderFamily {
     rmsNorm(x, context.parameter(`${name}.weight`), config.rms_norm_eps);
   const options = { layout: "out-in", bias: false } as const;
   const feedForward = (context: ForwardContext, x: Value, name: string): Value => {
-    const [into, down] = [`${name}.gate_up_proj`, `${name}.down_proj`] as const;
-    const widths = innerWidths(context, inner, [into, down]);
-    const parts = splitOutputs(context, x, into, [...widths, ...widths], options);
-    const gated = widths.map((_, i) => multiply(silu(parts[i]!), parts[widths.length + i]!));
-    return joinInputs(context, gated, down, options);
+    const parts = splitOutputs(context, x, `${name}.gate_up_proj`, [inner, inner], options);
+    const [gate, up] = parts as [Value, Value];
+    return linearLayer(context, multiply(silu(gate), up), `${name}.down_proj`, options);
   };
 
   return {

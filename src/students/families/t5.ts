@@ -43,17 +43,17 @@ export function t5Family(config: T5Config): EncoderDecoderFamily {
   const feedForward = (context: ParameterContext, x: Value, sublayer: string): Value => {
     const read = (factor: number): Value => normalized(context, x, `${sublayer}.layer_norm`, factor);
     const name = `${sublayer}.DenseReluDense`;
-    const common = { width: config.d_ff, optionsOf: () => options };
+    const optionsOf = () => options;
     const out = `${name}.wo`;
     const fed =
       config.feed_forward_proj === "relu"
         ? plainFeedForward(context, read, {
-            ...common,
+            optionsOf,
             modules: { into: `${name}.wi`, out },
             activation: { apply: relu },
           })
         : gatedFeedForward(context, read, {
-            ...common,
+            optionsOf,
             modules: { gate: `${name}.wi_0`, up: `${name}.wi_1`, out },
             activation: geluOf(context),
           });
