@@ -48,7 +48,7 @@ export function blockProducts(graph: Graph, options: BlockProductsOptions): bool
 const largestResult = 16e6;
 
 /** What Gemm takes longer per multiplication, in nanoseconds as in forms.ts, and longer still where its first operand is transposed. */
-const cost = { gemm: 1.5e-3, gemmTransposed: 2.1e-3 };
+const cost = { gemm: 2.5e-3, gemmTransposed: 3e-3 };
 /** Up to this size of a matrix Gemm takes no longer (measured with 160). */
 const smallest = 192;
 
