@@ -1,20 +1,12 @@
 /** The two ways to attend: over the whole sequence for training and scoring, over a cache for decoding. */
 import type { Graph, Value } from "../../graph/graph.ts";
 import { add, divide, exponential, maximum, multiply, subtract } from "../../graph/operators/elementwise.ts";
-import { concatenate, reshape, transpose } from "../../graph/operators/layout.ts";
+import { concatenate, reshape, split, transpose } from "../../graph/operators/layout.ts";
 import { matmul } from "../../graph/operators/matmul.ts";
 import { aboveFloor, attention } from "../../graph/operators/neural.ts";
 import { reduceMaxLast, reduceSum, unsqueeze } from "../../graph/operators/reduce.ts";
 import type { Dimension } from "../../graph/shape.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
-
-/** What attention adds to the plain form, for families that have it. */
-export interface ScoreOptions {
-  /** What scores are multiplied by; default: 1 / √(head width). */
-  scale?: number;
-  /** Added to a token's score of itself where the cache does not hold it yet: [heads, 1, 1]. */
-  selfBias?: Value;
-}
 
 /**
  * Puts the heads of x [tokens, heads · head width] side by side: [batch, heads, time, head width].
@@ -36,8 +28,11 @@ export function joinHeads({ heads, headWidth }: FamilyShape, x: Value, tokens: D
   return reshape(transpose(x, [0, 2, 1, 3]), [-1, heads * headWidth], [tokens, heads * headWidth]);
 }
 
-/** Attention over whole sequences [batch, time] under an additive mask, broadcast to [batch, heads, time, time]. */
-export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, options: ScoreOptions = {}) {
+/**
+ * Attention over whole sequences [batch, time] under an additive mask, broadcast to [batch, heads, time, time].
+ * @param options.scale what scores are multiplied by; default: 1 / √(head width)
+ */
+export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, options: { scale?: number } = {}) {
   const toHeads = headLayout(shape, ids);
   const scale = options.scale ?? 1 / Math.sqrt(shape.headWidth);
   return (_layer: number, q: Value, k: Value, v: Value): Value => {
@@ -162,19 +157,28 @@ export function reshapeTo(x: Value, target: Value, shape: readonly (number | str
   })[0]!;
 }
 
-/** Inputs of the cache: keys and values per layer, [batch, heads, capacity, head width], and which places are filled. */
+/** Inputs of the cache, [batch, key-value heads, capacity, head width in the cache] per layer, and how far it is filled. */
 export interface CacheValues {
   keys: Value[];
   values: Value[];
-  /** Additive, broadcast to [batch, heads, 1, capacity]: 0 where a row has a token, a large negative number elsewhere. */
-  mask: Value;
+  /** Tokens that each row has in the cache: int32 [batch]. */
+  lengths: Value;
+  /** Of the longest row, the new token included: int32 scalar. */
+  total: Value;
 }
 
-export function cacheInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape): CacheValues {
+export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
+  const places = ["batch", shape.keyValueHeads, "capacity", cachedHeadWidth(shape)];
   return {
-    ...keyValueInputs(graph, "past", layers, ["batch", keyValueHeads, "capacity", headWidth]),
-    mask: graph.input("pastMask", "float32", ["batch", 1, 1, "capacity"]),
+    ...keyValueInputs(graph, "past", shape.layers, places),
+    lengths: graph.input("pastLengths", "int32", ["batch"]),
+    total: graph.input("total", "int32", []),
   };
+}
+
+/** GroupQueryAttention takes heads of a multiple of 8; narrower ones are filled up with zeros, which change no product. */
+export function cachedHeadWidth({ headWidth }: Pick<FamilyShape, "headWidth">): number {
+  return Math.ceil(headWidth / 8) * 8;
 }
 
 /** Marks a layer's new keys and values as outputs, for the caller to keep. */
@@ -184,34 +188,51 @@ export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): 
 }
 
 /**
- * Attention of one new token per row over the cache and itself. The cache is only read: onnxruntime-node copies every output,
- * so a cache that is an output (as GroupQueryAttention has it) would be copied whole at each token. The new key and value go
- * out as one small row each, and the token's weight on itself joins the softmax by hand.
+ * Attention of one new token per row over the cache and itself. The new key and value go into the cache: the outputs `present.<layer>.key` and
+ * `present.<layer>.value` are to be given the memory of the inputs, which GroupQueryAttention then changes in place.
+ * @param options.bias added to the scores: [batch, heads, 1, total]
  */
 export function cachedAttention(
   shape: FamilyShape,
   ids: Value,
   cache: CacheValues,
-  options: ScoreOptions = {},
+  options: { scale?: number; bias?: Value } = {},
 ) {
   const graph = ids.graph;
   const { heads, keyValueHeads, headWidth } = shape;
   const [batch] = ids.shape as [string];
   const scale = options.scale ?? 1 / Math.sqrt(headWidth);
-  // The query heads that share a key-value head are rows of one product.
-  const toHeads = (x: Value, rows: number): Value =>
-    reshape(x, [-1, keyValueHeads, rows, headWidth], [batch, keyValueHeads, rows, headWidth]);
+  const width = cachedHeadWidth(shape);
+  const toRows = (x: Value, count: number): Value =>
+    reshape(fillUp(x, count, headWidth, width), [-1, 1, count * width], [batch, 1, count * width]);
   return (layer: number, q: Value, k: Value, v: Value): Value => {
-    outputNewKeys(graph, layer, k, v);
-    const [query, key, value] = [toHeads(q, heads / keyValueHeads), toHeads(k, 1), toHeads(v, 1)];
-    const past = add(matmul(query, cache.keys[layer]!, { transposeB: true, scale }), cache.mask);
-    const product = multiply(reduceSum(multiply(query, key), [-1], true), scale);
-    const self = options.selfBias === undefined ? product : add(product, options.selfBias);
-    const largest = maximum(reduceMaxLast(past), self);
-    const pastWeights = exponential(subtract(aboveFloor(past, largest), largest));
-    const selfWeight = exponential(subtract(self, largest));
-    const total = add(reduceSum(pastWeights, [-1], true), selfWeight);
-    const sum = add(matmul(pastWeights, cache.values[layer]!), multiply(selfWeight, value));
-    return reshape(divide(sum, total), [-1, heads * headWidth], ["tokens", heads * headWidth]);
+    const inputs = [toRows(q, heads), toRows(k, keyValueHeads), toRows(v, keyValueHeads)];
+    inputs.push(cache.keys[layer]!, cache.values[layer]!, cache.lengths, cache.total);
+    // Between them: tables of rotary positions and the positions themselves.
+    const bias = options.bias === undefined ? [] : [undefined, undefined, undefined, options.bias];
+    const [output, key, value] = graph.apply(
+      "GroupQueryAttention",
+      [...inputs, ...bias],
+      { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: scale } },
+      [inputs[0]!, cache.keys[layer]!, cache.values[layer]!].map(({ dtype, shape }) => ({ dtype, shape })),
+      { domain: "com.microsoft" },
+    ) as [Value, Value, Value];
+    graph.output(key, `present.${layer}.key`);
+    graph.output(value, `present.${layer}.value`);
+    const rows = reshape(output, [-1, heads, width], ["tokens", heads, width]);
+    const own = width === headWidth ? rows : split(rows, [headWidth, width - headWidth], 2)[0]!;
+    return reshape(own, [-1, heads * headWidth], ["tokens", heads * headWidth]);
   };
+}
+
+/** Heads side by side, [tokens, heads · from], each with zeros at its end: [tokens, heads · to]. */
+function fillUp(x: Value, heads: number, from: number, to: number): Value {
+  if (from === to) return x;
+  const { graph } = x;
+  const [tokens] = x.shape as [Dimension];
+  const split = reshape(x, [-1, heads, from], [tokens, heads, from]);
+  const filled = graph.apply("Pad", [split, graph.int64s([0, 0, 0, 0, 0, to - from])], {}, [
+    { dtype: "float32", shape: [tokens, heads, to] },
+  ])[0]!;
+  return reshape(filled, [-1, heads * to], [tokens, heads * to]);
 }

@@ -1,7 +1,8 @@
-/** Keys and values of the tokens read so far, in plain memory: [rows, heads, capacity, head width] per layer. */
+/** Keys and values of the tokens read so far, in plain memory: [rows, heads, capacity, head width in the cache] per layer. */
 import type { FamilyShape } from "../../students/families/family.ts";
+import { cachedHeadWidth } from "./attention.ts";
 import { dataOf, float32Tensor } from "./parameters.ts";
-import type { Tensor } from "./session.ts";
+import { Tensor } from "./session.ts";
 
 /** Places added when the cache is full: a compromise between copying on growth and attending over empty places. */
 export const cacheBlock = 64;
@@ -21,10 +22,13 @@ export class KeyValueCache {
   capacity: number;
   private caches: Float32Array[];
   private readonly rows: number;
+  /** Numbers of a head at a place. */
+  private readonly width: number;
 
   constructor(shape: FamilyShape, rows: number, capacity: number) {
     this.shape = shape;
     this.rows = rows;
+    this.width = cachedHeadWidth(shape);
     this.names = cacheNames(shape).map(({ name }) => name);
     this.capacity = Math.min(shape.contextLength, capacity);
     this.caches = this.names.map(() => this.allocate(this.capacity));
@@ -33,13 +37,14 @@ export class KeyValueCache {
   /** Makes room for `length` tokens per row. */
   reserve(length: number): void {
     if (length <= this.capacity) return;
-    const { headWidth, keyValueHeads, contextLength } = this.shape;
+    const { keyValueHeads, contextLength } = this.shape;
+    const { width } = this;
     const capacity = Math.min(contextLength, length + cacheBlock);
     this.caches = this.caches.map((old) => {
       const grown = this.allocate(capacity);
       for (let block = 0; block < this.rows * keyValueHeads; block++) {
-        const from = block * this.capacity * headWidth;
-        grown.set(old.subarray(from, from + this.capacity * headWidth), block * capacity * headWidth);
+        const from = block * this.capacity * width;
+        grown.set(old.subarray(from, from + this.capacity * width), block * capacity * width);
       }
       return grown;
     });
@@ -54,7 +59,7 @@ export class KeyValueCache {
       const fresh = dataOf(results[`new.${name}`]!);
       for (let head = 0; head < keyValueHeads; head++) {
         const from = source * width + head * headWidth;
-        const to = ((row * keyValueHeads + head) * this.capacity + position) * headWidth;
+        const to = ((row * keyValueHeads + head) * this.capacity + position) * this.width;
         this.caches[i]!.set(fresh.subarray(from, from + headWidth), to);
       }
     });
@@ -63,32 +68,32 @@ export class KeyValueCache {
   /** Row `from` takes the place of row `to`, whose sequence has ended. */
   moveRow(from: number, to: number): void {
     if (from === to) return;
-    const size = this.shape.keyValueHeads * this.capacity * this.shape.headWidth;
+    const size = this.shape.keyValueHeads * this.capacity * this.width;
     for (const cache of this.caches) cache.copyWithin(to * size, from * size, (from + 1) * size);
   }
 
-  /** Tensors over the first rows' memory, and the mask of their filled places. @param lengths filled places per row */
-  feeds(lengths: readonly number[]): Record<string, Tensor> {
-    const { headWidth, keyValueHeads } = this.shape;
+  /**
+   * Inputs of a pass that adds a token to each of the first rows, and the memory of its results, which is that of the cache.
+   * @param lengths filled places per row
+   */
+  tensors(lengths: readonly number[]): { feeds: Record<string, Tensor>; into: Record<string, Tensor> } {
     const rows = lengths.length;
-    const size = rows * keyValueHeads * this.capacity * headWidth;
-    const mask = new Float32Array(rows * this.capacity);
-    lengths.forEach((length, row) => {
-      mask.fill(-1e9, row * this.capacity + length, (row + 1) * this.capacity);
-    });
-    const feeds: Record<string, Tensor> = { pastMask: float32Tensor(mask, [rows, 1, 1, this.capacity]) };
+    const places = [rows, this.shape.keyValueHeads, this.capacity, this.width];
+    const size = places.reduce((product, length) => product * length, 1);
+    const feeds: Record<string, Tensor> = {
+      pastLengths: new Tensor("int32", Int32Array.from(lengths), [rows]),
+      total: new Tensor("int32", Int32Array.of(Math.max(...lengths) + 1), []),
+    };
+    const into: Record<string, Tensor> = {};
     this.names.forEach((name, i) => {
-      feeds[`past.${name}`] = float32Tensor(this.caches[i]!.subarray(0, size), [
-        rows,
-        keyValueHeads,
-        this.capacity,
-        headWidth,
-      ]);
+      const tensor = float32Tensor(this.caches[i]!.subarray(0, size), places);
+      feeds[`past.${name}`] = tensor;
+      into[`present.${name}`] = tensor;
     });
-    return feeds;
+    return { feeds, into };
   }
 
   private allocate(capacity: number): Float32Array {
-    return new Float32Array(this.rows * this.shape.keyValueHeads * capacity * this.shape.headWidth);
+    return new Float32Array(this.rows * this.shape.keyValueHeads * capacity * this.width);
   }
 }

@@ -20,7 +20,8 @@ import {
 import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
 import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
-import { dataOf, type ParameterStore } from "./parameters.ts";
+import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
+import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { promptFeeds, promptPasses } from "./prompt-passes.ts";
 import { createSession, run, type Session, Tensor } from "./session.ts";
 import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
@@ -68,7 +69,8 @@ export class Decoder {
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  private readonly sessions = new Map<Pass, Session>();
+  private readonly sessions = new Map<"prompt" | "rest", Session>();
+  private writing: InPlaceSession | undefined;
   private sessionVersion = -1;
   private readonly weightsAreConstants: boolean;
 
@@ -122,6 +124,8 @@ export class Decoder {
   async close(): Promise<void> {
     for (const session of this.sessions.values()) await session.release();
     this.sessions.clear();
+    await this.writing?.session.release();
+    this.writing = undefined;
   }
 
   /** Before the weights change: lets go of sessions that hold copies of them, which would lie there unused until the next text. */
@@ -226,22 +230,27 @@ export class Decoder {
     return results;
   }
 
-  /** Reads the last token of each row and finds the next one. */
+  /** Reads the last token of each row, which goes into the cache, and finds the next one. */
   private async writeTokens({ rows, cache, source, temperature, bias }: Batch): Promise<void> {
-    cache.reserve(Math.max(...rows.map(({ length }) => length)) + 1);
+    const longest = Math.max(...rows.map(({ length }) => length));
+    cache.reserve(longest + 1);
     const column = (values: Int32Array): Tensor => new Tensor("int32", values, [rows.length, 1]);
-    const feeds: Record<string, Tensor> = {
+    const { feeds, into } = cache.tensors(rows.map(({ length }) => length));
+    const size = this.family.shape.vocabularySize;
+    const results: Record<string, Tensor> =
+      temperature > 0
+        ? { logits: float32Tensor(new Float32Array(rows.length * size), [rows.length, size]) }
+        : { argmax: new Tensor("int64", new BigInt64Array(rows.length), [rows.length]) };
+    const given = {
       ids: column(Int32Array.from(rows, ({ next }) => next)),
       positions: column(Int32Array.from(rows, ({ length }) => length)),
-      ...cache.feeds(rows.map(({ length }) => length)),
+      ...feeds,
       bias,
-      ...source?.feeds(rows.length, cache.capacity),
+      ...source?.feeds(rows.length, longest + 1),
     };
-    const results = await this.run("token", feeds, temperature);
-    rows.forEach((row, i) => {
-      cache.write(results, i, i, row.length);
-      row.length += 1;
-    });
+    const session = await this.tokenSession();
+    await runInto(session, { ...this.weights(), ...given }, { ...into, ...results });
+    for (const row of rows) row.length += 1;
     this.choose(rows, results, temperature, [...rows.keys()]);
   }
 
@@ -266,32 +275,47 @@ export class Decoder {
     });
   }
 
+  /** A pass over prompts. */
   private async run(
-    kind: Pass,
+    kind: "prompt" | "rest",
     feeds: Record<string, Tensor>,
     temperature: number,
     also: readonly string[] = [],
   ): Promise<Record<string, Tensor>> {
-    const session = await this.currentSession(kind);
+    const session = await this.promptSession(kind);
     const fetches: Record<string, null> = temperature > 0 ? { logits: null } : { argmax: null };
     for (const { name } of cacheNames(this.family.shape)) fetches[`new.${name}`] = null;
     for (const name of also) fetches[name] = null;
-    const weights = this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
-    return await run(session, { ...weights, ...feeds }, fetches);
+    return await run(session, { ...this.weights(), ...feeds }, fetches);
   }
 
-  private async currentSession(kind: Pass): Promise<Session> {
-    if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
+  /** As inputs; none where they are constants. */
+  private weights(): Record<string, Tensor> {
+    return this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
+  }
+
+  private async promptSession(kind: "prompt" | "rest"): Promise<Session> {
+    await this.closeStale();
     let session = this.sessions.get(kind);
     if (session === undefined) {
       // A pass over prompts comes once, and then many short ones of the other session.
-      session = await createSession(this.build(kind), kind, this.threads, {
-        sleepBetweenRuns: kind !== "token",
-      });
+      session = await createSession(this.build(kind), kind, this.threads, { sleepBetweenRuns: true });
       this.sessions.set(kind, session);
-      this.sessionVersion = this.store.version;
     }
     return session;
+  }
+
+  /** Its results are the cache's own memory, which must not be copied. */
+  private async tokenSession(): Promise<InPlaceSession> {
+    await this.closeStale();
+    this.writing ??= await createInPlaceSession(this.build("token"), "token", this.threads);
+    return this.writing;
+  }
+
+  /** Lets go of sessions whose constants are weights of before. */
+  private async closeStale(): Promise<void> {
+    if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
+    this.sessionVersion = this.store.version;
   }
 
   private build(kind: Pass): Graph {

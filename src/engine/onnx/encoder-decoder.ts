@@ -60,22 +60,17 @@ export function readPairs(building: Building): Value {
   );
 }
 
-/** Later passes: one token per row over the cache, which ends at `cachePositions`, and over the source of the first pass. */
+/** Later passes: one token per row over the cache, whose places `cachePositions` counts, and over the source of the first pass. */
 export function writePairs({ graph, family, parameter }: Building): Value {
   const { shape, scoreScale } = family;
   const ids = graph.input("ids", "int32", ["batch", 1]);
   const positions = graph.input("positions", "int32", ["batch", 1]);
-  const places = graph.input("cachePositions", "int32", ["capacity"]);
-  const cache = cacheInputs(graph, shape);
-  const bias = (relative: Value): Value => family.positionBias({ graph, parameter }, "decoder", relative);
-  const pastBias = unsqueeze(transpose(bias(relativePositions(places, positions)), [0, 2, 1]), [2]);
-  const itself = transpose(bias(graph.constant(Int32Array.of(0), [1, 1])), [2, 0, 1]);
-  const attend = cachedAttention(
-    shape,
-    ids,
-    { ...cache, mask: add(cache.mask, pastBias) },
-    { scale: scoreScale, selfBias: itself },
-  );
+  const places = graph.input("cachePositions", "int32", ["total"]);
+  const bias = family.positionBias({ graph, parameter }, "decoder", relativePositions(places, positions));
+  const attend = cachedAttention(shape, ids, cacheInputs(graph, shape), {
+    scale: scoreScale,
+    bias: unsqueeze(transpose(bias, [0, 2, 1]), [2]),
+  });
   const sides = ["batch", shape.heads, "source", shape.headWidth];
   const source: Source = {
     layers: Array.from({ length: shape.layers }, (_, layer) => ({

@@ -51,11 +51,11 @@ export class SourceMemory {
     this.mask.copyWithin(to * this.time, from * this.time, (from + 1) * this.time);
   }
 
-  /** Inputs of a later pass over the first rows. @param capacity places of the cache of the decoder's own tokens */
-  feeds(rows: number, capacity: number): Record<string, Tensor> {
+  /** Inputs of a later pass over the first rows. @param total places of the cache that the longest row will have filled */
+  feeds(rows: number, total: number): Record<string, Tensor> {
     const size = this.rowSize();
     const feeds: Record<string, Tensor> = {
-      cachePositions: countingPositions(capacity),
+      cachePositions: countingPositions(total),
       sourceMask: float32Tensor(this.mask.subarray(0, rows * this.time), [rows, 1, 1, this.time]),
     };
     this.names.forEach((name, i) => {
