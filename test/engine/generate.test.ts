@@ -1,6 +1,7 @@
 /** Decoding with the key-value cache against repeated scoring of the whole sequence. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GenerateOptions } from "../../src/engine/engine.ts";
+import { cacheBlock } from "../../src/engine/onnx/cache.ts";
 import { promptPasses } from "../../src/engine/onnx/prompt-passes.ts";
 import { sharedPrefix } from "../../src/engine/onnx/shared-prompts.ts";
 import { type OnnxStudent, onnxEngine } from "../../src/engine/onnx/student.ts";
@@ -115,6 +116,16 @@ describe.each([
     expect(new Set(drawn.map((generation) => generation.tokens.join())).size).toBeGreaterThan(1);
     const oneByOne = await student.generate(same, { ...short, temperature: 1, seed: 3, batchSize: 1 });
     expect(drawn).toEqual(oneByOne);
+  });
+
+  test("goes on when the cache has to grow, with rows of different lengths in it", async () => {
+    const own = await openTiny({}, tinyModel({ ...changes, n_positions: 160 }));
+    const count = 2 * cacheBlock + 3;
+    const generations = await own.generate(prompts.slice(0, 3), { maxNewTokens: count, stopTokens: [] });
+    const { prompt, context } = prompts[2]!;
+    expect(generations[2]!.tokens).toEqual(await greedyByScoring(own, [...prompt, ...context], count));
+    const [alone] = await own.generate([prompts[0]!], { maxNewTokens: count, stopTokens: [] });
+    expect(generations[0]).toEqual(alone);
   });
 
   test("sees new weights after a training step", async () => {
