@@ -102,7 +102,7 @@ export function continuedBatches(rows: readonly Continued[], maxTokens: number):
   return batches;
 }
 
-/** Memory for what the rows of a batch have read, used again by the next batch. */
+/** Memory for what the rows of a batch have read and read now, used again by the next batch. */
 export type Scratch = Map<string, Float32Array>;
 
 /** The batch as the graph of layout "continued" reads it; both kinds of tokens are right-padded. */
@@ -159,11 +159,7 @@ function earlierTensors(
   const size = rows.length * heads * before * headWidth;
   const feeds: Record<string, Tensor> = {};
   for (const { name, index } of cacheNames(shape)) {
-    let data = scratch.get(name);
-    if (data === undefined || data.length < size) {
-      data = new Float32Array(size);
-      scratch.set(name, data);
-    }
+    const data = scratchArray(scratch, `past.${name}`, size);
     for (const [row, { earlier }] of rows.entries()) {
       for (const { from, to, stored, caches } of earlier) {
         for (let head = 0; head < heads; head++) {
@@ -173,9 +169,34 @@ function earlierTensors(
         }
       }
     }
-    feeds[`past.${name}`] = float32Tensor(data.subarray(0, size), [rows.length, heads, before, headWidth]);
+    feeds[`past.${name}`] = float32Tensor(data, [rows.length, heads, before, headWidth]);
   }
   return feeds;
+}
+
+/** Where the keys and values of a batch's own tokens come: [rows, key-value heads, time, head width] each. @param ids [rows, time] */
+export function newTensors(
+  ids: Tensor,
+  { layers, keyValueHeads: heads, headWidth }: FamilyShape,
+  scratch: Scratch,
+): Record<string, Tensor> {
+  const [rows, time] = ids.dims as readonly [number, number];
+  const size = rows * heads * time * headWidth;
+  return Object.fromEntries(
+    cacheNames({ layers }).map(({ name }) => {
+      const data = scratchArray(scratch, `new.${name}`, size);
+      return [`new.${name}`, float32Tensor(data, [rows, heads, time, headWidth])];
+    }),
+  );
+}
+
+function scratchArray(scratch: Scratch, name: string, size: number): Float32Array {
+  let data = scratch.get(name);
+  if (data === undefined || data.length < size) {
+    data = new Float32Array(size);
+    scratch.set(name, data);
+  }
+  return data.subarray(0, size);
 }
 
 /** The readings of a batch's rows, once its results are there. */

@@ -8,10 +8,18 @@ import { isEncoderDecoder, type StudentFamily } from "../../students/families/en
 import type { EngineCounters, ScoreOptions, SequenceScore, TokenSequence } from "../engine.ts";
 import { lengthBatches, type SequenceBatch, sequenceLength } from "./batch.ts";
 import { batchSequences, forwardSequences, type Layout, parameterInputs } from "./forward.ts";
-import { dataOf, type ParameterStore } from "./parameters.ts";
+import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
+import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { buildTrees, type TokenTree, treeBatch } from "./prefix-tree.ts";
-import { continuedBatch, continuedBatches, continueFrom, keepReadings, type Scratch } from "./readings.ts";
-import { createSession, run, type Session, Tensor } from "./session.ts";
+import {
+  continuedBatch,
+  continuedBatches,
+  continueFrom,
+  keepReadings,
+  newTensors,
+  type Scratch,
+} from "./readings.ts";
+import { Tensor } from "./session.ts";
 
 /** Larger batches are no faster: the scores of attention leave the caches. */
 const defaultTokensPerBatch = 2048;
@@ -36,7 +44,7 @@ export class Scorer {
   private readonly threads: number;
   private readonly counters: EngineCounters;
   /** By layout and what else is asked for: every node of a graph is computed, fetched or not. */
-  private readonly sessions = new Map<string, Session>();
+  private readonly sessions = new Map<string, InPlaceSession>();
   private readonly scratch: Scratch = new Map();
 
   constructor(family: StudentFamily, store: ParameterStore, threads: number, counters: EngineCounters) {
@@ -132,26 +140,32 @@ export class Scorer {
     const keep = keepReadings && layout === "continued";
     const session = await this.session({ layout, alternatives, keep });
     const alsoTensor = new Tensor("int32", Int32Array.from(alsoTokens), [alsoTokens.length]);
-    const results = await run(
-      session,
-      { ...Object.fromEntries(this.store.weights), ...feeds, alsoTokens: alsoTensor },
-      Object.fromEntries(session.outputNames.map((name) => [name, null])),
-    );
+    const count = feeds.supervised!.size;
+    const integers = (): Tensor => new Tensor("int64", new BigInt64Array(count), [count]);
+    const results: Record<string, Tensor> = {
+      logProbabilities: float32Tensor(new Float32Array(count), [count]),
+      argmax: integers(),
+      also: float32Tensor(new Float32Array(count * alsoTokens.length), [count, alsoTokens.length]),
+      ...(alternatives ? { bestOther: integers() } : {}),
+      ...(keep ? newTensors(feeds.ids!, this.family.shape, this.scratch) : {}),
+    };
+    const weights = Object.fromEntries(this.store.weights);
+    await runInto(session, { ...weights, ...feeds, alsoTokens: alsoTensor }, results);
     this.counters.forwardPasses += 1;
     this.counters.scoredTokens += tokens;
     return results;
   }
 
   async close(): Promise<void> {
-    for (const session of this.sessions.values()) await session.release();
+    for (const { session } of this.sessions.values()) await session.release();
     this.sessions.clear();
   }
 
-  private async session(asked: Asked): Promise<Session> {
+  private async session(asked: Asked): Promise<InPlaceSession> {
     const key = JSON.stringify(asked);
     let session = this.sessions.get(key);
     if (session === undefined) {
-      session = await createSession(this.build(asked), "score", this.threads);
+      session = await createInPlaceSession(this.build(asked), "score", this.threads);
       this.sessions.set(key, session);
     }
     return session;
