@@ -1,10 +1,8 @@
 /** The two ways to attend: over the whole sequence for training and scoring, over a cache for decoding. */
 import type { Graph, Value } from "../../graph/graph.ts";
-import { add, divide, exponential, maximum, multiply, subtract } from "../../graph/operators/elementwise.ts";
 import { concatenate, reshape, split, transpose } from "../../graph/operators/layout.ts";
-import { matmul } from "../../graph/operators/matmul.ts";
-import { aboveFloor, attention } from "../../graph/operators/neural.ts";
-import { reduceMaxLast, reduceSum, unsqueeze } from "../../graph/operators/reduce.ts";
+import { attention } from "../../graph/operators/neural.ts";
+import { unsqueeze } from "../../graph/operators/reduce.ts";
 import type { Dimension } from "../../graph/shape.ts";
 import type { FamilyShape } from "../../students/families/family.ts";
 
@@ -158,7 +156,7 @@ export function reshapeTo(x: Value, target: Value, shape: readonly (number | str
 }
 
 /** Inputs of the cache, [batch, key-value heads, capacity, head width in the cache] per layer, and how far it is filled. */
-export interface CacheValues {
+interface CacheValues {
   keys: Value[];
   values: Value[];
   /** Tokens that each row has in the cache: int32 [batch]. */
@@ -230,8 +228,8 @@ function fillUp(x: Value, heads: number, from: number, to: number): Value {
   if (from === to) return x;
   const { graph } = x;
   const [tokens] = x.shape as [Dimension];
-  const split = reshape(x, [-1, heads, from], [tokens, heads, from]);
-  const filled = graph.apply("Pad", [split, graph.int64s([0, 0, 0, 0, 0, to - from])], {}, [
+  const rows = reshape(x, [-1, heads, from], [tokens, heads, from]);
+  const filled = graph.apply("Pad", [rows, graph.int64s([0, 0, 0, 0, 0, to - from])], {}, [
     { dtype: "float32", shape: [tokens, heads, to] },
   ])[0]!;
   return reshape(filled, [-1, heads * to], [tokens, heads * to]);
