@@ -52,10 +52,10 @@ describe.each([
       for (let t = 0; t < length; t++) {
         const [key, value] = [draw(narrow), draw(narrow)];
         const read = {
-          "new.0.key": float32Tensor(key, [1, narrow]),
-          "new.0.value": float32Tensor(value, [1, narrow]),
+          "new.0.key": float32Tensor(key, [1, keyValueHeads, 1, headWidth]),
+          "new.0.value": float32Tensor(value, [1, keyValueHeads, 1, headWidth]),
         };
-        cache.write(read, 0, row, t);
+        cache.write(read, { source: 0, count: 1, row, position: t });
         keys[row]!.push(key);
         values[row]!.push(value);
       }

@@ -40,6 +40,21 @@ export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, optio
   };
 }
 
+/** As `fullAttention`, with the new keys and values as outputs. */
+export function keptAttention(
+  shape: FamilyShape,
+  ids: Value,
+  mask: Value,
+  options: { scale?: number } = {},
+): ReturnType<typeof fullAttention> {
+  const attend = fullAttention(shape, ids, mask, options);
+  const toKeyValueHeads = headLayout({ ...shape, heads: shape.keyValueHeads }, ids);
+  return (layer, q, k, v) => {
+    outputNewKeys(ids.graph, layer, toKeyValueHeads(k), toKeyValueHeads(v));
+    return attend(layer, q, k, v);
+  };
+}
+
 /** Inputs for the keys and values of each layer: `<name>.<layer>.key`, `<name>.<layer>.value`. */
 function keyValueInputs(graph: Graph, name: string, layers: number, shape: readonly Dimension[]) {
   const inputs = (part: string): Value[] =>
@@ -84,9 +99,9 @@ export function continuedAttention(
   };
 }
 
-/** Keys and values of tokens that every row begins with, read before: [prefix, key-value heads · head width] per layer. */
+/** Keys and values of tokens that every row begins with, read before: [1, key-value heads, prefix, head width] per layer. */
 export function prefixInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
-  return keyValueInputs(graph, "prefix", layers, ["prefix", keyValueHeads * headWidth]);
+  return keyValueInputs(graph, "prefix", layers, [1, keyValueHeads, "prefix", headWidth]);
 }
 
 /**
@@ -100,29 +115,27 @@ export function prefixedAttention(
   mask: Value,
 ) {
   const { graph } = ids;
-  const { heads, headWidth } = shape;
+  const { keyValueHeads, headWidth } = shape;
   const [batch] = ids.shape as [string];
   const toHeads = headLayout(shape, ids);
+  const toKeyValueHeads = headLayout({ ...shape, heads: keyValueHeads }, ids);
   const idShape = graph.apply("Shape", [ids], { end: 1 }, [{ dtype: "int64", shape: [1] }])[0]!;
   const everyRow = graph.apply("Concat", [idShape, graph.int64s([1, 1, 1])], { axis: 0 }, [
     { dtype: "int64", shape: [4] },
   ])[0]!;
   const afterPrefix = (before: Value, own: Value): Value => {
-    const split = reshape(
-      perQueryHead(shape, before),
-      [1, -1, heads, headWidth],
-      [1, "prefix", heads, headWidth],
-    );
-    const rows = graph.apply("Expand", [transpose(split, [0, 2, 1, 3]), everyRow], {}, [
-      { dtype: "float32", shape: [batch, heads, "prefix", headWidth] },
+    const rows = graph.apply("Expand", [before, everyRow], {}, [
+      { dtype: "float32", shape: [batch, keyValueHeads, "prefix", headWidth] },
     ])[0]!;
-    return graph.apply("Concat", [rows, toHeads(perQueryHead(shape, own))], { axis: 2 }, [
-      { dtype: "float32", shape: [batch, heads, "all", headWidth] },
-    ])[0]!;
+    const [all] = graph.apply("Concat", [rows, own], { axis: 2 }, [
+      { dtype: "float32", shape: [batch, keyValueHeads, "all", headWidth] },
+    ]);
+    return perQueryHeadOf(shape, all!);
   };
   return (layer: number, q: Value, k: Value, v: Value): Value => {
-    outputNewKeys(graph, layer, k, v);
-    const [keys, values] = [afterPrefix(prefix.keys[layer]!, k), afterPrefix(prefix.values[layer]!, v)];
+    const [key, value] = [toKeyValueHeads(k), toKeyValueHeads(v)];
+    outputNewKeys(graph, layer, key, value);
+    const [keys, values] = [afterPrefix(prefix.keys[layer]!, key), afterPrefix(prefix.values[layer]!, value)];
     const product = attention(toHeads(q), keys, values, mask, 1 / Math.sqrt(headWidth));
     return joinHeads(shape, product, q.shape[0]!);
   };
@@ -179,8 +192,8 @@ export function cachedHeadWidth({ headWidth }: Pick<FamilyShape, "headWidth">): 
   return Math.ceil(headWidth / 8) * 8;
 }
 
-/** Marks a layer's new keys and values as outputs, for the caller to keep. */
-export function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): void {
+/** Marks a layer's new keys and values as outputs, for the caller to keep: [batch, key-value heads, time, head width]. */
+function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): void {
   graph.output(k, `new.${layer}.key`);
   graph.output(v, `new.${layer}.value`);
 }

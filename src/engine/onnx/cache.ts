@@ -51,16 +51,28 @@ export class KeyValueCache {
     this.capacity = capacity;
   }
 
-  /** Takes the new key and value of one token, row `source` of the results, to place `position` of cache row `row`. */
-  write(results: Record<string, Tensor>, source: number, row: number, position: number): void {
+  /**
+   * Takes keys and values over: the first `count` tokens of row `source` of the results, to the places from `position` on of cache row `row`.
+   * @param results `new.<layer>.key|value`: [rows, key-value heads, time, head width]
+   */
+  write(
+    results: Record<string, Tensor>,
+    { source, count, row, position }: Record<"source" | "count" | "row" | "position", number>,
+  ): void {
     const { headWidth, keyValueHeads } = this.shape;
-    const width = keyValueHeads * headWidth;
+    const { width, capacity } = this;
     this.names.forEach((name, i) => {
-      const fresh = dataOf(results[`new.${name}`]!);
+      const tensor = results[`new.${name}`]!;
+      const [data, time] = [dataOf(tensor), tensor.dims[2]!];
       for (let head = 0; head < keyValueHeads; head++) {
-        const from = source * width + head * headWidth;
-        const to = ((row * keyValueHeads + head) * this.capacity + position) * this.width;
-        this.caches[i]!.set(fresh.subarray(from, from + headWidth), to);
+        const from = (source * keyValueHeads + head) * time * headWidth;
+        const to = ((row * keyValueHeads + head) * capacity + position) * width;
+        if (width === headWidth) this.caches[i]!.set(data.subarray(from, from + count * width), to);
+        else
+          for (let t = 0; t < count; t++) {
+            const start = from + t * headWidth;
+            this.caches[i]!.set(data.subarray(start, start + headWidth), to + t * width);
+          }
       }
     });
   }

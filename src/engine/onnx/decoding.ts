@@ -9,21 +9,15 @@ import { isEncoderDecoder, type StudentFamily } from "../../students/families/en
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { EngineCounters, GenerateOptions, Generation, TokenSequence } from "../engine.ts";
-import {
-  cachedAttention,
-  cacheInputs,
-  fullAttention,
-  outputNewKeys,
-  prefixedAttention,
-  prefixInputs,
-} from "./attention.ts";
+import { cachedAttention, cacheInputs, keptAttention, prefixedAttention, prefixInputs } from "./attention.ts";
 import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
 import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
 import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { promptFeeds, promptPasses } from "./prompt-passes.ts";
-import { createSession, run, type Session, Tensor } from "./session.ts";
+import { newTensors, type Scratch } from "./readings.ts";
+import { Tensor } from "./session.ts";
 import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
 import { SourceMemory } from "./source-memory.ts";
 
@@ -62,6 +56,8 @@ interface Batch {
   temperature: number;
   /** Added to the logits: minus infinity for suppressed tokens. [vocabulary] */
   bias: Tensor;
+  /** Where keys and values of prompts come. */
+  scratch: Scratch;
 }
 
 export class Decoder {
@@ -69,8 +65,7 @@ export class Decoder {
   private readonly store: ParameterStore;
   private readonly threads: number;
   private readonly counters: EngineCounters;
-  private readonly sessions = new Map<"prompt" | "rest", Session>();
-  private writing: InPlaceSession | undefined;
+  private readonly sessions = new Map<Pass, InPlaceSession>();
   private sessionVersion = -1;
   private readonly weightsAreConstants: boolean;
 
@@ -122,10 +117,8 @@ export class Decoder {
   }
 
   async close(): Promise<void> {
-    for (const session of this.sessions.values()) await session.release();
+    for (const { session } of this.sessions.values()) await session.release();
     this.sessions.clear();
-    await this.writing?.session.release();
-    this.writing = undefined;
   }
 
   /** Before the weights change: lets go of sessions that hold copies of them, which would lie there unused until the next text. */
@@ -158,6 +151,7 @@ export class Decoder {
       source,
       temperature: options.temperature ?? 0,
       bias: new Tensor("float32", bias, [bias.length]),
+      scratch: new Map(),
     };
     await this.readPrompts(batch);
     for (;;) {
@@ -183,7 +177,7 @@ export class Decoder {
 
   /** Reads what all rows are given, fills the cache and finds each row's first token. What rows have in common is read once. */
   private async readPrompts(batch: Batch): Promise<void> {
-    const { rows, cache, source, bias } = batch;
+    const { rows, cache, source } = batch;
     const given = rows.map((row) => row.given);
     // An encoder's prompts are not `given`, and what the decoder is given with them is short.
     const { distinct, places } =
@@ -191,8 +185,11 @@ export class Decoder {
     const prefix = source === undefined ? sharedPrefix(distinct) : 0;
     let before: Record<string, Tensor> = {};
     if (prefix > 0) {
-      const read = await this.run("prompt", { ...promptFeeds([given[0]!.slice(0, prefix)]), bias }, 0);
-      for (let i = 0; i < rows.length; i++) for (let t = 0; t < prefix; t++) cache.write(read, t, i, t);
+      // Its results stay while the rest is read.
+      const alone = { ...batch, temperature: 0, scratch: new Map() };
+      const read = await this.readPrompt("prompt", promptFeeds([given[0]!.slice(0, prefix)]), alone);
+      for (let row = 0; row < rows.length; row++)
+        cache.write(read, { source: 0, count: prefix, row, position: 0 });
       before = Object.fromEntries(
         cacheNames(this.family.shape).map(({ name }) => [`prefix.${name}`, read[`new.${name}`]!]),
       );
@@ -203,31 +200,38 @@ export class Decoder {
     const passes: Record<string, Tensor>[] = [];
     for (const [from, to] of promptPasses(lengths)) {
       const feeds = source?.promptFeeds(from, to) ?? before;
+      const also = source?.results(from, to);
       const here = places.map((place) => (place < to ? place - from : -1));
       const prompts = rest.slice(from, to);
-      const results = await this.readPass(batch, { prompts, prefix, feeds, places: here });
-      if (source !== undefined) passes.push(results);
+      await this.readPass(batch, { prompts, prefix, feeds, places: here, ...(also && { also }) });
+      if (also !== undefined) passes.push(also);
     }
     source?.take(passes);
   }
 
   /** Reads some of the prompts, for the rows that have a place among them (others have a negative one). */
   private async readPass(
-    { rows, cache, source, temperature, bias }: Batch,
-    pass: { prompts: number[][]; prefix: number; feeds: Record<string, Tensor>; places: number[] },
-  ): Promise<Record<string, Tensor>> {
+    batch: Batch,
+    pass: {
+      prompts: number[][];
+      prefix: number;
+      feeds: Record<string, Tensor>;
+      places: number[];
+      /** More results, and where they come. */
+      also?: Record<string, Tensor>;
+    },
+  ): Promise<void> {
+    const { rows, cache, temperature } = batch;
     const { prompts, prefix, places } = pass;
-    const feeds = { ...promptFeeds(prompts, prefix), ...pass.feeds, bias };
-    const results = await this.run(prefix > 0 ? "rest" : "prompt", feeds, temperature, source?.names);
-    const time = Math.max(...prompts.map(({ length }) => length));
+    const feeds = { ...promptFeeds(prompts, prefix), ...pass.feeds };
+    const results = await this.readPrompt(prefix > 0 ? "rest" : "prompt", feeds, batch, pass.also);
     const read = [...rows.keys()].filter((i) => places[i]! >= 0);
-    for (const i of read) {
-      const first = places[i]! * time - prefix;
-      for (let t = prefix; t < rows[i]!.length; t++) cache.write(results, first + t, i, t);
+    for (const row of read) {
+      const count = rows[row]!.length - prefix;
+      cache.write(results, { source: places[row]!, count, row, position: prefix });
     }
     const [its, at] = [read.map((i) => rows[i]!), read.map((i) => places[i]!)];
     this.choose(its, results, temperature, at);
-    return results;
   }
 
   /** Reads the last token of each row, which goes into the cache, and finds the next one. */
@@ -236,11 +240,7 @@ export class Decoder {
     cache.reserve(longest + 1);
     const column = (values: Int32Array): Tensor => new Tensor("int32", values, [rows.length, 1]);
     const { feeds, into } = cache.tensors(rows.map(({ length }) => length));
-    const size = this.family.shape.vocabularySize;
-    const results: Record<string, Tensor> =
-      temperature > 0
-        ? { logits: float32Tensor(new Float32Array(rows.length * size), [rows.length, size]) }
-        : { argmax: new Tensor("int64", new BigInt64Array(rows.length), [rows.length]) };
+    const results = this.choices(rows.length, temperature);
     const given = {
       ids: column(Int32Array.from(rows, ({ next }) => next)),
       positions: column(Int32Array.from(rows, ({ length }) => length)),
@@ -248,8 +248,7 @@ export class Decoder {
       bias,
       ...source?.feeds(rows.length, longest + 1),
     };
-    const session = await this.tokenSession();
-    await runInto(session, { ...this.weights(), ...given }, { ...into, ...results });
+    await this.run("token", given, { ...into, ...results });
     for (const row of rows) row.length += 1;
     this.choose(rows, results, temperature, [...rows.keys()]);
   }
@@ -275,47 +274,51 @@ export class Decoder {
     });
   }
 
-  /** A pass over prompts. */
-  private async run(
+  /** A pass over prompts. @returns keys and values of its tokens, and what the next ones are chosen by */
+  private async readPrompt(
     kind: "prompt" | "rest",
     feeds: Record<string, Tensor>,
-    temperature: number,
-    also: readonly string[] = [],
+    { temperature, bias, scratch }: Batch,
+    also: Record<string, Tensor> = {},
   ): Promise<Record<string, Tensor>> {
-    const session = await this.promptSession(kind);
-    const fetches: Record<string, null> = temperature > 0 ? { logits: null } : { argmax: null };
-    for (const { name } of cacheNames(this.family.shape)) fetches[`new.${name}`] = null;
-    for (const name of also) fetches[name] = null;
-    return await run(session, { ...this.weights(), ...feeds }, fetches);
+    const results = {
+      ...this.choices(feeds.picked!.size, temperature),
+      ...newTensors(feeds.ids!, this.family.shape, scratch),
+      ...also,
+    };
+    await this.run(kind, { ...feeds, bias }, results);
+    return results;
   }
 
-  /** As inputs; none where they are constants. */
-  private weights(): Record<string, Tensor> {
-    return this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
+  /** Memory for what the next token of each row is chosen by. */
+  private choices(rows: number, temperature: number): Record<string, Tensor> {
+    if (temperature === 0) return { argmax: new Tensor("int64", new BigInt64Array(rows), [rows]) };
+    const size = this.family.shape.vocabularySize;
+    return { logits: float32Tensor(new Float32Array(rows * size), [rows, size]) };
   }
 
-  private async promptSession(kind: "prompt" | "rest"): Promise<Session> {
-    await this.closeStale();
+  /** Results come in place: those of a pass over one token per row are the cache's own memory. */
+  private async run(
+    kind: Pass,
+    feeds: Record<string, Tensor>,
+    results: Record<string, Tensor>,
+  ): Promise<void> {
+    const session = await this.currentSession(kind);
+    const weights = this.weightsAreConstants ? {} : Object.fromEntries(this.store.weights);
+    await runInto(session, { ...weights, ...feeds }, results);
+  }
+
+  private async currentSession(kind: Pass): Promise<InPlaceSession> {
+    if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
     let session = this.sessions.get(kind);
     if (session === undefined) {
       // A pass over prompts comes once, and then many short ones of the other session.
-      session = await createSession(this.build(kind), kind, this.threads, { sleepBetweenRuns: true });
+      const options = { sleepBetweenRuns: kind !== "token" };
+      session = await createInPlaceSession(this.build(kind), kind, this.threads, options);
       this.sessions.set(kind, session);
+      this.sessionVersion = this.store.version;
     }
     return session;
-  }
-
-  /** Its results are the cache's own memory, which must not be copied. */
-  private async tokenSession(): Promise<InPlaceSession> {
-    await this.closeStale();
-    this.writing ??= await createInPlaceSession(this.build("token"), "token", this.threads);
-    return this.writing;
-  }
-
-  /** Lets go of sessions whose constants are weights of before. */
-  private async closeStale(): Promise<void> {
-    if (this.weightsAreConstants && this.sessionVersion !== this.store.version) await this.close();
-    this.sessionVersion = this.store.version;
   }
 
   private build(kind: Pass): Graph {
@@ -362,11 +365,7 @@ interface Building {
 function readSequences({ graph, family, parameter }: Building): Value {
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
-  const attendFully = fullAttention(family.shape, ids, graph.input("mask", "float32", ["time", "time"]));
-  const attend: typeof attendFully = (layer, q, k, v) => {
-    outputNewKeys(graph, layer, k, v);
-    return attendFully(layer, q, k, v);
-  };
+  const attend = keptAttention(family.shape, ids, graph.input("mask", "float32", ["time", "time"]));
   const rows = graph.input("picked", "int32", ["batch"]);
   return family.hidden({ graph, parameter, ids, positions, rows, attend });
 }

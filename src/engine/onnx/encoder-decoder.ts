@@ -15,7 +15,7 @@ import {
   fullAttention,
   headLayout,
   joinHeads,
-  outputNewKeys,
+  keptAttention,
 } from "./attention.ts";
 
 interface Building {
@@ -55,9 +55,7 @@ export function readPairs(building: Building): Value {
     graph.output(key, `source.${layer}.key`);
     graph.output(value, `source.${layer}.value`);
   });
-  return decodeSequences(building, source, graph.input("picked", "int32", ["batch"]), (layer, k, v) =>
-    outputNewKeys(graph, layer, k, v),
-  );
+  return decodeSequences(building, source, graph.input("picked", "int32", ["batch"]), keptAttention);
 }
 
 /** Later passes: one token per row over the cache, whose places `cachePositions` counts, and over the source of the first pass. */
@@ -100,23 +98,19 @@ function readSource({ graph, family, parameter, differentiated = false }: Buildi
   return { layers, mask };
 }
 
-/** The decoder over whole sequences. @param onKeys sees each layer's keys and values, [tokens, heads · head width] */
+/** The decoder over whole sequences. @param attention to its own tokens */
 function decodeSequences(
   { graph, family, parameter, differentiated = false }: Building,
   source: Source,
   rows: Value,
-  onKeys?: (layer: number, k: Value, v: Value) => void,
+  attention = fullAttention,
 ): Value {
   const { shape, scoreScale } = family;
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
   const mask = graph.input("mask", "float32", ["time", "time"]);
   const bias = family.positionBias({ graph, parameter }, "decoder", relativePositions(positions, positions));
-  const attendFully = fullAttention(shape, ids, add(mask, transpose(bias, [2, 0, 1])), { scale: scoreScale });
-  const attend: typeof attendFully = (layer, q, k, v) => {
-    onKeys?.(layer, k, v);
-    return attendFully(layer, q, k, v);
-  };
+  const attend = attention(shape, ids, add(mask, transpose(bias, [2, 0, 1])), { scale: scoreScale });
   const attendSource = sourceAttention(family, ids, source);
   return family.decode({ graph, parameter, differentiated, ids, rows, attend, attendSource });
 }

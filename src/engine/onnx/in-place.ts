@@ -9,7 +9,7 @@
  */
 import { Graph } from "../../graph/graph.ts";
 import { add } from "../../graph/operators/elementwise.ts";
-import { createSession, type Session, Tensor } from "./session.ts";
+import { createSession, type Session, type SessionOptions, Tensor } from "./session.ts";
 
 /** Name of the empty sequence among the outputs. */
 const stop = "stop";
@@ -25,11 +25,12 @@ export async function createInPlaceSession(
   graph: Graph,
   name: string,
   threads: number,
+  options: Pick<SessionOptions, "sleepBetweenRuns"> = {},
 ): Promise<InPlaceSession> {
   refusal ??= findRefusal();
   const message = await refusal;
-  const options = message === undefined ? {} : { firstOutput: stop };
-  return { session: await createSession(graph, name, threads, options), refusal: message };
+  const first = message === undefined ? {} : { firstOutput: stop };
+  return { session: await createSession(graph, name, threads, { ...options, ...first }), refusal: message };
 }
 
 /** Runs a session; each result named in `into` is written to the given tensor's memory, and nothing else comes out. */

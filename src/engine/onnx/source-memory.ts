@@ -11,7 +11,7 @@ import { Tensor } from "./session.ts";
 
 export class SourceMemory {
   /** Outputs of the first pass and inputs of the later ones. */
-  readonly names: readonly string[];
+  private readonly names: readonly string[];
   private readonly feedsOfPrompts: Record<string, Tensor>;
   private readonly time: number;
   private readonly mask: Float32Array;
@@ -36,6 +36,13 @@ export class SourceMemory {
       sourceIds: new Tensor("int32", ids.subarray(first, end), [to - from, this.time]),
       sourceMask: float32Tensor(this.mask.subarray(first, end), [to - from, 1, 1, this.time]),
     };
+  }
+
+  /** Memory for the results of a first pass over rows [from, to). */
+  results(from: number, to: number): Record<string, Tensor> {
+    const size = (to - from) * this.rowSize();
+    const shape = [to - from, ...this.rowShape];
+    return Object.fromEntries(this.names.map((name) => [name, float32Tensor(new Float32Array(size), shape)]));
   }
 
   /** Takes the keys and values over from the results of the first passes, which have read all rows in order. */
