@@ -56,8 +56,15 @@ interface Batch {
   temperature: number;
   /** Added to the logits: minus infinity for suppressed tokens. [vocabulary] */
   bias: Tensor;
-  /** Where keys and values of prompts come. */
+}
+
+/** A pass over prompts. */
+interface PromptPass {
+  feeds: Record<string, Tensor>;
+  /** Where keys and values come; the next pass uses it again. */
   scratch: Scratch;
+  /** More results, and where they come. */
+  also?: Record<string, Tensor> | undefined;
 }
 
 export class Decoder {
@@ -151,7 +158,6 @@ export class Decoder {
       source,
       temperature: options.temperature ?? 0,
       bias: new Tensor("float32", bias, [bias.length]),
-      scratch: new Map(),
     };
     await this.readPrompts(batch);
     for (;;) {
@@ -185,9 +191,11 @@ export class Decoder {
     const prefix = source === undefined ? sharedPrefix(distinct) : 0;
     let before: Record<string, Tensor> = {};
     if (prefix > 0) {
-      // Its results stay while the rest is read.
-      const alone = { ...batch, temperature: 0, scratch: new Map() };
-      const read = await this.readPrompt("prompt", promptFeeds([given[0]!.slice(0, prefix)]), alone);
+      const read = await this.readPrompt("prompt", batch, {
+        feeds: promptFeeds([given[0]!.slice(0, prefix)]),
+        // Its results stay while the rest is read.
+        scratch: new Map(),
+      });
       for (let row = 0; row < rows.length; row++)
         cache.write(read, { source: 0, count: prefix, row, position: 0 });
       before = Object.fromEntries(
@@ -198,12 +206,13 @@ export class Decoder {
     const longestSource = Math.max(...rows.map((row) => row.source.length));
     const lengths = rest.map(({ length }) => Math.max(length, longestSource));
     const passes: Record<string, Tensor>[] = [];
+    const scratch: Scratch = new Map();
     for (const [from, to] of promptPasses(lengths)) {
       const feeds = source?.promptFeeds(from, to) ?? before;
       const also = source?.results(from, to);
       const here = places.map((place) => (place < to ? place - from : -1));
       const prompts = rest.slice(from, to);
-      await this.readPass(batch, { prompts, prefix, feeds, places: here, ...(also && { also }) });
+      await this.readPass(batch, { prompts, prefix, feeds, places: here, scratch, also });
       if (also !== undefined) passes.push(also);
     }
     source?.take(passes);
@@ -217,14 +226,12 @@ export class Decoder {
       prefix: number;
       feeds: Record<string, Tensor>;
       places: number[];
-      /** More results, and where they come. */
-      also?: Record<string, Tensor>;
-    },
+    } & Pick<PromptPass, "scratch" | "also">,
   ): Promise<void> {
     const { rows, cache, temperature } = batch;
-    const { prompts, prefix, places } = pass;
+    const { prompts, prefix, places, scratch, also } = pass;
     const feeds = { ...promptFeeds(prompts, prefix), ...pass.feeds };
-    const results = await this.readPrompt(prefix > 0 ? "rest" : "prompt", feeds, batch, pass.also);
+    const results = await this.readPrompt(prefix > 0 ? "rest" : "prompt", batch, { feeds, scratch, also });
     const read = [...rows.keys()].filter((i) => places[i]! >= 0);
     for (const row of read) {
       const count = rows[row]!.length - prefix;
@@ -277,9 +284,8 @@ export class Decoder {
   /** A pass over prompts. @returns keys and values of its tokens, and what the next ones are chosen by */
   private async readPrompt(
     kind: "prompt" | "rest",
-    feeds: Record<string, Tensor>,
-    { temperature, bias, scratch }: Batch,
-    also: Record<string, Tensor> = {},
+    { temperature, bias }: Batch,
+    { feeds, scratch, also }: PromptPass,
   ): Promise<Record<string, Tensor>> {
     const results = {
       ...this.choices(feeds.picked!.size, temperature),
@@ -292,9 +298,10 @@ export class Decoder {
 
   /** Memory for what the next token of each row is chosen by. */
   private choices(rows: number, temperature: number): Record<string, Tensor> {
-    if (temperature === 0) return { argmax: new Tensor("int64", new BigInt64Array(rows), [rows]) };
     const size = this.family.shape.vocabularySize;
-    return { logits: float32Tensor(new Float32Array(rows * size), [rows, size]) };
+    return temperature > 0
+      ? { logits: float32Tensor(new Float32Array(rows * size), [rows, size]) }
+      : { argmax: new Tensor("int64", new BigInt64Array(rows), [rows]) };
   }
 
   /** Results come in place: those of a pass over one token per row are the cache's own memory. */
