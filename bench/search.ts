@@ -2,12 +2,13 @@
  * Chunk search and probing of many rationales against the naive way, on the built-in tracking task. Naive search: one scoring
  * forward pass for every chunking that the search looks at, one at a time. Naive probing: one greedy decoding of the answer per
  * removal, one at a time. Both through the same engine and through transformers, where Python has it. The naive side runs on the first
- * rationales only and is compared per rationale; all must decide the same there. Prints a Markdown table.
+ * rationales only and is compared per rationale; all must decide the same there. Probing is measured as the paper has it and as it is by
+ * default, where a removal is also judged by the losses of later chunks: naively, a decoding and a scoring pass. Prints a Markdown table.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Student, TokenSequence } from "../src/engine/engine.ts";
+import type { SequenceScore, Student, TokenSequence } from "../src/engine/engine.ts";
 import { onnxEngine } from "../src/engine/onnx/student.ts";
 import { averageBoundaries } from "../src/method/chunk/boundaries.ts";
 import { type ChunkOptions, chunkRationales } from "../src/method/chunk/chunk.ts";
@@ -18,6 +19,7 @@ import { findMarkers, type Markers, markerTokens } from "../src/method/items/mar
 import { forcedJudge, generateJudge, type Judge } from "../src/method/probe/judge.ts";
 import { type ProbeOptions, probeRationales } from "../src/method/probe/probe.ts";
 import { type AnswerProbe, answerProbe } from "../src/method/probe/sequences.ts";
+import type { ProbedRationale } from "../src/method/probe/types.ts";
 import { loadTokenizer } from "../src/students/tokenizer.ts";
 import { generateBuiltin } from "../src/tasks/builtin/index.ts";
 import { Worker } from "./worker.ts";
@@ -47,6 +49,16 @@ const probing: ProbeOptions = {
   answerChunk: "shown",
   criterion: "answer",
   maxNllRise: 0,
+};
+
+/** Chunks that the recipes of this package probe in, and the options that recipes have without saying so. */
+const fineChunks = 12;
+const byDefault: ProbeOptions = {
+  decision: "cumulative",
+  onWrong: "keep",
+  answerChunk: "shown",
+  criterion: "continuation",
+  maxNllRise: 0.25,
 };
 
 export async function benchSearch(options: SearchOptions): Promise<void> {
@@ -100,11 +112,27 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
       ? await throughTransformers(student, naive.value.sequences, decoded, tokenizer.endOfSequence, threads)
       : undefined;
 
+    const decodedThere = decoded.length;
+    const fineBoundaries = new Map(
+      encoded.map(({ rationaleId, steps }) => [
+        rationaleId,
+        averageBoundaries(steps.length, Math.min(fineChunks, steps.length)),
+      ]),
+    );
+    const probeFinely = (one: Student, some: readonly EncodedRationale[], judge: Judge) =>
+      probeRationales(one, some, fineBoundaries, markers, judge, byDefault);
+    await probeFinely(student, few.slice(0, 1), forcedJudge(student));
+    console.error(`probing by default: ${encoded.length} rationales`);
+    const fine = await timed(() => probeFinely(student, encoded, forcedJudge(student)));
+    console.error(`probing by default, naive: ${few.length} rationales`);
+    const naiveFine = await timed(() => probeFinely(oneAtATime(student), few, decoding));
+
     const sameChunks = few.filter(
       (_, i) => chunked.value[i]!.boundaries.join() === naive.value.boundaries[i]!.join(),
     ).length;
     const keptOf = ({ keptSteps }: { keptSteps: number[] }): string => keptSteps.join();
-    const sameSkips = naiveProbing.value.filter((one, i) => keptOf(one) === keptOf(forced.value[i]!)).length;
+    const same = (some: readonly ProbedRationale[], others: readonly ProbedRationale[]): number =>
+      some.filter((one, i) => keptOf(one) === keptOf(others[i]!)).length;
     const tried = forced.value.filter(({ wholeRight }) => wholeRight).length;
     console.log(
       "| | rationales | ms each | one at a time, same engine | speed | through transformers | speed | same decisions |",
@@ -127,10 +155,13 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
       console.log(`| ${[...cells, `${same} of ${few.length}`].join(" | ")} |`);
     };
     row("chunk search (greedy)", chunked.seconds, naive.seconds, python?.search, sameChunks);
+    const sameSkips = same(naiveProbing.value, forced.value);
     row("probing", forced.seconds, naiveProbing.seconds, python?.probing, sameSkips);
+    const sameFinely = same(naiveFine.value, fine.value);
+    row("probing by default, in 12 chunks", fine.seconds, naiveFine.seconds, undefined, sameFinely);
     if (python !== undefined)
       console.log(
-        `\ntransformers decodes ${python.sameVerdicts} of ${decoded.length} answers to the same verdict`,
+        `\ntransformers decodes ${python.sameVerdicts} of ${decodedThere} answers to the same verdict`,
       );
     console.log(
       `\n${(naive.value.sequences.length / few.length).toFixed(1)} chunkings looked at per rationale; ` +
@@ -139,6 +170,17 @@ export async function benchSearch(options: SearchOptions): Promise<void> {
   } finally {
     await student.close();
   }
+}
+
+/** A student that reads every sequence whole, and alone. */
+function oneAtATime(student: Student): Student {
+  return Object.assign(Object.create(student) as Student, {
+    async score(sequences: readonly TokenSequence[]): Promise<SequenceScore[]> {
+      const scores: SequenceScore[] = [];
+      for (const sequence of sequences) scores.push(...(await student.score([sequence])));
+      return scores;
+    },
+  });
 }
 
 /** The sweeps of `searchGreedy`, with a forward pass of its own for every chunking they look at. */
