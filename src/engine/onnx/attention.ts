@@ -26,32 +26,48 @@ export function joinHeads({ heads, headWidth }: FamilyShape, x: Value, tokens: D
   return reshape(transpose(x, [0, 2, 1, 3]), [-1, heads * headWidth], [tokens, heads * headWidth]);
 }
 
-/**
- * Attention over whole sequences [batch, time] under an additive mask, broadcast to [batch, heads, time, time].
- * @param options.scale what scores are multiplied by; default: 1 / √(head width)
- */
-export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, options: { scale?: number } = {}) {
-  const toHeads = headLayout(shape, ids);
-  const scale = options.scale ?? 1 / Math.sqrt(shape.headWidth);
-  return (_layer: number, q: Value, k: Value, v: Value): Value => {
-    const [keys, values] = [perQueryHead(shape, k), perQueryHead(shape, v)];
-    const product = attention(toHeads(q), toHeads(keys), toHeads(values), mask, scale);
-    return joinHeads(shape, product, q.shape[0]!);
-  };
+/** Keys and values by layer: [batch, key-value heads, their time, head width] each. */
+interface KeysAndValues {
+  keys: readonly Value[];
+  values: readonly Value[];
 }
 
-/** As `fullAttention`, with the new keys and values as outputs. */
-export function keptAttention(
-  shape: FamilyShape,
-  ids: Value,
-  mask: Value,
-  options: { scale?: number } = {},
-): ReturnType<typeof fullAttention> {
-  const attend = fullAttention(shape, ids, mask, options);
-  const toKeyValueHeads = headLayout({ ...shape, heads: shape.keyValueHeads }, ids);
-  return (layer, q, k, v) => {
-    outputNewKeys(ids.graph, layer, toKeyValueHeads(k), toKeyValueHeads(v));
-    return attend(layer, q, k, v);
+interface FullAttention {
+  /** What scores are multiplied by; default: 1 / √(head width). */
+  scale?: number;
+  /** New keys and values are outputs, `new.<layer>.key|value`: [batch, key-value heads, time, head width]. */
+  keep?: boolean;
+  /** What was read before the tokens: they look at that too, and the mask begins with it. */
+  before?: KeysAndValues;
+}
+
+/**
+ * Attention over whole sequences [batch, time].
+ * @param mask additive, broadcast to [batch, heads, time, time of the keys]
+ */
+export function fullAttention(shape: FamilyShape, ids: Value, mask: Value, options: FullAttention = {}) {
+  const { graph } = ids;
+  const { heads, keyValueHeads, headWidth } = shape;
+  const { scale = 1 / Math.sqrt(headWidth), keep = false, before } = options;
+  const [batch] = ids.shape as [string];
+  const toHeads = headLayout(shape, ids);
+  const toKeyValueHeads =
+    keyValueHeads === heads ? toHeads : headLayout({ ...shape, heads: keyValueHeads }, ids);
+  const join = (earlier: Value | undefined, own: Value): Value =>
+    earlier === undefined
+      ? own
+      : graph.apply("Concat", [earlier, own], { axis: 2 }, [
+          { dtype: "float32", shape: [batch, keyValueHeads, "all", headWidth] },
+        ])[0]!;
+  return (layer: number, q: Value, k: Value, v: Value): Value => {
+    const [key, value] = [toKeyValueHeads(k), toKeyValueHeads(v)];
+    if (keep) {
+      graph.output(key, `new.${layer}.key`);
+      graph.output(value, `new.${layer}.value`);
+    }
+    const keys = perQueryHead(shape, join(before?.keys[layer], key));
+    const values = perQueryHead(shape, join(before?.values[layer], value));
+    return joinHeads(shape, attention(toHeads(q), keys, values, mask, scale), q.shape[0]!);
   };
 }
 
@@ -62,97 +78,45 @@ function keyValueInputs(graph: Graph, name: string, layers: number, shape: reado
   return { keys: inputs("key"), values: inputs("value") };
 }
 
-/** Keys and values that each row has from tokens read before: [batch, key-value heads, before, head width] per layer. */
-export function earlierInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
-  return keyValueInputs(graph, "past", layers, ["batch", keyValueHeads, "before", headWidth]);
-}
-
 /**
- * Attention of the tokens [batch, time] that follow what each row has read before: over that and themselves.
+ * Attention of the tokens [batch, time] that follow what each row has read before, the inputs `past.<layer>.key|value`: over that and
+ * themselves.
  * @param mask [batch, 1, time, before and time], additive
- * @param keep the new keys and values are outputs, [batch, key-value heads, time, head width]
  */
-export function continuedAttention(
-  shape: FamilyShape,
-  ids: Value,
-  earlier: ReturnType<typeof earlierInputs>,
-  mask: Value,
-  keep: boolean,
-) {
-  const { graph } = ids;
-  const { keyValueHeads, headWidth } = shape;
-  const toHeads = headLayout(shape, ids);
-  const toKeyValueHeads = headLayout({ ...shape, heads: keyValueHeads }, ids);
-  const [batch] = ids.shape as [string];
-  const all = [batch, keyValueHeads, "all", headWidth];
-  const join = (before: Value, own: Value): Value =>
-    perQueryHeadOf(
-      shape,
-      graph.apply("Concat", [before, own], { axis: 2 }, [{ dtype: "float32", shape: all }])[0]!,
-    );
-  return (layer: number, q: Value, k: Value, v: Value): Value => {
-    const [key, value] = [toKeyValueHeads(k), toKeyValueHeads(v)];
-    if (keep) outputNewKeys(graph, layer, key, value);
-    const [keys, values] = [join(earlier.keys[layer]!, key), join(earlier.values[layer]!, value)];
-    const product = attention(toHeads(q), keys, values, mask, 1 / Math.sqrt(headWidth));
-    return joinHeads(shape, product, q.shape[0]!);
-  };
-}
-
-/** Keys and values of tokens that every row begins with, read before: [1, key-value heads, prefix, head width] per layer. */
-export function prefixInputs(graph: Graph, { layers, keyValueHeads, headWidth }: FamilyShape) {
-  return keyValueInputs(graph, "prefix", layers, [1, keyValueHeads, "prefix", headWidth]);
+export function continuedAttention(shape: FamilyShape, ids: Value, mask: Value, keep: boolean) {
+  const { layers, keyValueHeads, headWidth } = shape;
+  const places = ["batch", keyValueHeads, "before", headWidth];
+  const before = keyValueInputs(ids.graph, "past", layers, places);
+  return fullAttention(shape, ids, mask, { keep, before });
 }
 
 /**
- * Attention of the tokens [batch, time] that follow a prefix which all rows share: over the prefix and themselves.
+ * Attention of the tokens [batch, time] that follow a prefix which all rows share, the inputs `prefix.<layer>.key|value`: over the prefix
+ * and themselves. The new keys and values are outputs.
  * @param mask [time, prefix and time], additive
  */
-export function prefixedAttention(
-  shape: FamilyShape,
-  ids: Value,
-  prefix: ReturnType<typeof prefixInputs>,
-  mask: Value,
-) {
+export function prefixedAttention(shape: FamilyShape, ids: Value, mask: Value) {
   const { graph } = ids;
-  const { keyValueHeads, headWidth } = shape;
+  const { layers, keyValueHeads, headWidth } = shape;
   const [batch] = ids.shape as [string];
-  const toHeads = headLayout(shape, ids);
-  const toKeyValueHeads = headLayout({ ...shape, heads: keyValueHeads }, ids);
+  const prefix = keyValueInputs(graph, "prefix", layers, [1, keyValueHeads, "prefix", headWidth]);
   const idShape = graph.apply("Shape", [ids], { end: 1 }, [{ dtype: "int64", shape: [1] }])[0]!;
   const everyRow = graph.apply("Concat", [idShape, graph.int64s([1, 1, 1])], { axis: 0 }, [
     { dtype: "int64", shape: [4] },
   ])[0]!;
-  const afterPrefix = (before: Value, own: Value): Value => {
-    const rows = graph.apply("Expand", [before, everyRow], {}, [
+  const inEveryRow = (one: Value): Value =>
+    graph.apply("Expand", [one, everyRow], {}, [
       { dtype: "float32", shape: [batch, keyValueHeads, "prefix", headWidth] },
     ])[0]!;
-    const [all] = graph.apply("Concat", [rows, own], { axis: 2 }, [
-      { dtype: "float32", shape: [batch, keyValueHeads, "all", headWidth] },
-    ]);
-    return perQueryHeadOf(shape, all!);
-  };
-  return (layer: number, q: Value, k: Value, v: Value): Value => {
-    const [key, value] = [toKeyValueHeads(k), toKeyValueHeads(v)];
-    outputNewKeys(graph, layer, key, value);
-    const [keys, values] = [afterPrefix(prefix.keys[layer]!, key), afterPrefix(prefix.values[layer]!, value)];
-    const product = attention(toHeads(q), keys, values, mask, 1 / Math.sqrt(headWidth));
-    return joinHeads(shape, product, q.shape[0]!);
-  };
+  const before = { keys: prefix.keys.map(inEveryRow), values: prefix.values.map(inEveryRow) };
+  return fullAttention(shape, ids, mask, { keep: true, before });
 }
 
-/** Grouped-query attention (Ainslie et al. 2023): each key-value head once for every query head that reads it. */
+/**
+ * Grouped-query attention (Ainslie et al. 2023): each key-value head of [batch, key-value heads, time, head width] once for every query
+ * head that reads it.
+ */
 function perQueryHead({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value): Value {
-  const groups = heads / keyValueHeads;
-  if (groups === 1) return x;
-  const rows = x.shape[0]!;
-  const one = reshape(x, [-1, keyValueHeads, 1, headWidth], [rows, keyValueHeads, 1, headWidth]);
-  const repeated = concatenate(Array<Value>(groups).fill(one), 2);
-  return reshape(repeated, [-1, heads * headWidth], [rows, heads * headWidth]);
-}
-
-/** The same for heads that stand side by side already: [batch, key-value heads, time, head width]. */
-function perQueryHeadOf({ heads, keyValueHeads, headWidth }: FamilyShape, x: Value): Value {
   const groups = heads / keyValueHeads;
   if (groups === 1) return x;
   const [batch, , time] = x.shape;
@@ -168,16 +132,15 @@ export function reshapeTo(x: Value, target: Value, shape: readonly (number | str
   })[0]!;
 }
 
-/** Inputs of the cache, [batch, key-value heads, capacity, head width in the cache] per layer, and how far it is filled. */
-interface CacheValues {
-  keys: Value[];
-  values: Value[];
+/** The cache: [batch, key-value heads, capacity, head width in the cache] per layer, and how far it is filled. */
+interface CacheValues extends KeysAndValues {
   /** Tokens that each row has in the cache: int32 [batch]. */
   lengths: Value;
   /** Of the longest row, the new token included: int32 scalar. */
   total: Value;
 }
 
+/** It as inputs: `past.<layer>.key|value`, `pastLengths`, `total`. */
 export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
   const places = ["batch", shape.keyValueHeads, "capacity", cachedHeadWidth(shape)];
   return {
@@ -190,12 +153,6 @@ export function cacheInputs(graph: Graph, shape: FamilyShape): CacheValues {
 /** GroupQueryAttention takes heads of a multiple of 8; narrower ones are filled up with zeros, which change no product. */
 export function cachedHeadWidth({ headWidth }: Pick<FamilyShape, "headWidth">): number {
   return Math.ceil(headWidth / 8) * 8;
-}
-
-/** Marks a layer's new keys and values as outputs, for the caller to keep: [batch, key-value heads, time, head width]. */
-function outputNewKeys(graph: Graph, layer: number, k: Value, v: Value): void {
-  graph.output(k, `new.${layer}.key`);
-  graph.output(v, `new.${layer}.value`);
 }
 
 /**

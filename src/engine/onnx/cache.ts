@@ -15,6 +15,35 @@ export function cacheNames(shape: Pick<FamilyShape, "layers">): { name: string; 
   }));
 }
 
+/** Arrays by name, for keys and values of one pass after the other. */
+export type Scratch = Map<string, Float32Array>;
+
+/** Where the keys and values of the tokens that a pass reads come: [rows, key-value heads, time, head width] each. @param ids [rows, time] */
+export function newTensors(
+  ids: Tensor,
+  { layers, keyValueHeads: heads, headWidth }: FamilyShape,
+  scratch: Scratch,
+): Record<string, Tensor> {
+  const [rows, time] = ids.dims as readonly [number, number];
+  const size = rows * heads * time * headWidth;
+  return Object.fromEntries(
+    cacheNames({ layers }).map(({ name }) => {
+      const data = scratchArray(scratch, `new.${name}`, size);
+      return [`new.${name}`, float32Tensor(data, [rows, heads, time, headWidth])];
+    }),
+  );
+}
+
+/** The first `size` numbers of the array of this name; a larger one where it is too small. */
+export function scratchArray(scratch: Scratch, name: string, size: number): Float32Array {
+  let data = scratch.get(name);
+  if (data === undefined || data.length < size) {
+    data = new Float32Array(size);
+    scratch.set(name, data);
+  }
+  return data.subarray(0, size);
+}
+
 export class KeyValueCache {
   private readonly shape: FamilyShape;
   private readonly names: string[];

@@ -9,14 +9,13 @@ import { isEncoderDecoder, type StudentFamily } from "../../students/families/en
 import type { DecoderFamily } from "../../students/families/family.ts";
 import { RandomStream } from "../../util/random.ts";
 import type { EngineCounters, GenerateOptions, Generation, TokenSequence } from "../engine.ts";
-import { cachedAttention, cacheInputs, keptAttention, prefixedAttention, prefixInputs } from "./attention.ts";
-import { cacheBlock, cacheNames, KeyValueCache } from "./cache.ts";
+import { cachedAttention, cacheInputs, fullAttention, prefixedAttention } from "./attention.ts";
+import { cacheBlock, cacheNames, KeyValueCache, newTensors, type Scratch } from "./cache.ts";
 import { readPairs, writePairs } from "./encoder-decoder.ts";
 import { parameterInputs } from "./forward.ts";
 import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { promptFeeds, promptPasses } from "./prompt-passes.ts";
-import { newTensors, type Scratch } from "./readings.ts";
 import { Tensor } from "./session.ts";
 import { distinctPrompts, sharedPrefix } from "./shared-prompts.ts";
 import { SourceMemory } from "./source-memory.ts";
@@ -372,7 +371,8 @@ interface Building {
 function readSequences({ graph, family, parameter }: Building): Value {
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
-  const attend = keptAttention(family.shape, ids, graph.input("mask", "float32", ["time", "time"]));
+  const mask = graph.input("mask", "float32", ["time", "time"]);
+  const attend = fullAttention(family.shape, ids, mask, { keep: true });
   const rows = graph.input("picked", "int32", ["batch"]);
   return family.hidden({ graph, parameter, ids, positions, rows, attend });
 }
@@ -382,7 +382,7 @@ function continueSequences({ graph, family, parameter }: Building): Value {
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
   const mask = graph.input("mask", "float32", ["time", "all"]);
-  const attend = prefixedAttention(family.shape, ids, prefixInputs(graph, family.shape), mask);
+  const attend = prefixedAttention(family.shape, ids, mask);
   const rows = graph.input("picked", "int32", ["batch"]);
   return family.hidden({ graph, parameter, ids, positions, rows, attend });
 }

@@ -9,14 +9,7 @@ import { attention } from "../../graph/operators/neural.ts";
 import { unsqueeze } from "../../graph/operators/reduce.ts";
 import type { EncoderDecoderFamily } from "../../students/families/encoder-decoder.ts";
 import { relativePositions } from "../../students/relative-positions.ts";
-import {
-  cachedAttention,
-  cacheInputs,
-  fullAttention,
-  headLayout,
-  joinHeads,
-  keptAttention,
-} from "./attention.ts";
+import { cachedAttention, cacheInputs, fullAttention, headLayout, joinHeads } from "./attention.ts";
 
 interface Building {
   graph: Graph;
@@ -55,7 +48,7 @@ export function readPairs(building: Building): Value {
     graph.output(key, `source.${layer}.key`);
     graph.output(value, `source.${layer}.value`);
   });
-  return decodeSequences(building, source, graph.input("picked", "int32", ["batch"]), keptAttention);
+  return decodeSequences(building, source, graph.input("picked", "int32", ["batch"]), true);
 }
 
 /** Later passes: one token per row over the cache, whose places `cachePositions` counts, and over the source of the first pass. */
@@ -98,19 +91,22 @@ function readSource({ graph, family, parameter, differentiated = false }: Buildi
   return { layers, mask };
 }
 
-/** The decoder over whole sequences. @param attention to its own tokens */
+/** The decoder over whole sequences. @param keep its keys and values are outputs */
 function decodeSequences(
   { graph, family, parameter, differentiated = false }: Building,
   source: Source,
   rows: Value,
-  attention = fullAttention,
+  keep = false,
 ): Value {
   const { shape, scoreScale } = family;
   const ids = graph.input("ids", "int32", ["batch", "time"]);
   const positions = graph.input("positions", "int32", ["time"]);
   const mask = graph.input("mask", "float32", ["time", "time"]);
   const bias = family.positionBias({ graph, parameter }, "decoder", relativePositions(positions, positions));
-  const attend = attention(shape, ids, add(mask, transpose(bias, [2, 0, 1])), { scale: scoreScale });
+  const attend = fullAttention(shape, ids, add(mask, transpose(bias, [2, 0, 1])), {
+    scale: scoreScale,
+    keep,
+  });
   const attendSource = sourceAttention(family, ids, source);
   return family.decode({ graph, parameter, differentiated, ids, rows, attend, attendSource });
 }

@@ -2,7 +2,7 @@
 import type { Graph, Value } from "../../graph/graph.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { TokenSequence } from "../engine.ts";
-import { continuedAttention, earlierInputs, fullAttention } from "./attention.ts";
+import { continuedAttention, fullAttention } from "./attention.ts";
 import { type BatchOptions, denseBatch, type SequenceBatch } from "./batch.ts";
 import { forwardPairs } from "./encoder-decoder.ts";
 import { pairBatch } from "./pair-batch.ts";
@@ -56,7 +56,7 @@ export function forwardSequences(
   const targets = graph.input("targets", "int32", ["supervised"]);
   const attend =
     layout === "continued"
-      ? continuedAttention(family.shape, ids, earlierInputs(graph, family.shape), mask, keep)
+      ? continuedAttention(family.shape, ids, mask, keep)
       : fullAttention(family.shape, ids, mask);
   // The end of the last block, head and softmax see supervised positions only: CWT supervises one chunk of a long sequence.
   const hidden = family.hidden({

@@ -5,7 +5,7 @@
 import type { FamilyShape } from "../../students/families/family.ts";
 import type { Reading, TokenSequence } from "../engine.ts";
 import { checkSequence, type SequenceBatch, supervision } from "./batch.ts";
-import { cacheNames } from "./cache.ts";
+import { cacheNames, type Scratch, scratchArray } from "./cache.ts";
 import { dataOf, float32Tensor } from "./parameters.ts";
 import { Tensor } from "./session.ts";
 
@@ -102,9 +102,6 @@ export function continuedBatches(rows: readonly Continued[], maxTokens: number):
   return batches;
 }
 
-/** Memory for what the rows of a batch have read and read now, used again by the next batch. */
-export type Scratch = Map<string, Float32Array>;
-
 /** The batch as the graph of layout "continued" reads it; both kinds of tokens are right-padded. */
 export function continuedBatch(
   rows: readonly Continued[],
@@ -172,31 +169,6 @@ function earlierTensors(
     feeds[`past.${name}`] = float32Tensor(data, [rows.length, heads, before, headWidth]);
   }
   return feeds;
-}
-
-/** Where the keys and values of a batch's own tokens come: [rows, key-value heads, time, head width] each. @param ids [rows, time] */
-export function newTensors(
-  ids: Tensor,
-  { layers, keyValueHeads: heads, headWidth }: FamilyShape,
-  scratch: Scratch,
-): Record<string, Tensor> {
-  const [rows, time] = ids.dims as readonly [number, number];
-  const size = rows * heads * time * headWidth;
-  return Object.fromEntries(
-    cacheNames({ layers }).map(({ name }) => {
-      const data = scratchArray(scratch, `new.${name}`, size);
-      return [`new.${name}`, float32Tensor(data, [rows, heads, time, headWidth])];
-    }),
-  );
-}
-
-function scratchArray(scratch: Scratch, name: string, size: number): Float32Array {
-  let data = scratch.get(name);
-  if (data === undefined || data.length < size) {
-    data = new Float32Array(size);
-    scratch.set(name, data);
-  }
-  return data.subarray(0, size);
 }
 
 /** The readings of a batch's rows, once its results are there. */

@@ -7,18 +7,12 @@ import { argmaxLast, unsqueeze } from "../../graph/operators/reduce.ts";
 import { isEncoderDecoder, type StudentFamily } from "../../students/families/encoder-decoder.ts";
 import type { EngineCounters, ScoreOptions, SequenceScore, TokenSequence } from "../engine.ts";
 import { lengthBatches, type SequenceBatch, sequenceLength } from "./batch.ts";
+import { newTensors, type Scratch } from "./cache.ts";
 import { batchSequences, forwardSequences, type Layout, parameterInputs } from "./forward.ts";
 import { createInPlaceSession, type InPlaceSession, runInto } from "./in-place.ts";
 import { dataOf, float32Tensor, type ParameterStore } from "./parameters.ts";
 import { buildTrees, type TokenTree, treeBatch } from "./prefix-tree.ts";
-import {
-  continuedBatch,
-  continuedBatches,
-  continueFrom,
-  keepReadings,
-  newTensors,
-  type Scratch,
-} from "./readings.ts";
+import { continuedBatch, continuedBatches, continueFrom, keepReadings } from "./readings.ts";
 import { Tensor } from "./session.ts";
 
 /** Larger batches are no faster: the scores of attention leave the caches. */

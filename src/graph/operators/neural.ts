@@ -240,8 +240,8 @@ const floorBelowLargest = 60;
  * Raises what lies far below the largest of its row (last axis) to a floor that is as good as nothing in a softmax. Masked scores would
  * make subnormal numbers, on which processors are slow: Softmax alone takes four to eight times as long. No derivative of its own.
  */
-export function aboveFloor(x: Value, largest: Value = reduceMaxLast(x)): Value {
-  return maximum(x, subtract(largest, floorBelowLargest));
+export function aboveFloor(x: Value): Value {
+  return maximum(x, subtract(reduceMaxLast(x), floorBelowLargest));
 }
 
 /** log softmax over the last axis. */
